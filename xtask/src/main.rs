@@ -1,2 +1,58 @@
-//! To be written.
-fn main() {}
+//! `cargo xtask`: what developers and the build machine run. Not part of the product; nothing here ships.
+//!
+//! One file per task. Tasks call each other as functions: `test` runs `tidy` and `managed`, `managed` asks `dotnet` for a toolchain.
+
+#![forbid(unsafe_code)]
+// A task's whole output is what it prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod command;
+mod demo;
+mod dotnet;
+mod managed;
+mod paths;
+mod prerequisites;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Developer tasks of Mews
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Find .NET, or assemble a private one in target/dotnet; print where it is
+    Dotnet,
+    /// Build the C# server, the samples and the test apps into target/managed
+    Managed(managed::Options),
+    /// Build everything for release and run the demo application
+    Demo(demo::Options),
+    /// Run everything that must pass: tidy, managed tests, cargo tests
+    Test(test::Options),
+    /// Check the rules of this repository that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Dotnet => dotnet::task(),
+        Task::Managed(options) => managed::task(&options),
+        Task::Demo(options) => demo::task(&options),
+        Task::Test(options) => test::task(&options),
+        Task::Tidy => tidy::task(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Programs that tasks need beside Rust and .NET. Installed by package name where that is possible, asked for where it is not.
+
+use crate::command::{Step, on_path};
+use anyhow::{Result, bail};
+
+/// A program, or one of several that do the same.
+pub(crate) struct Tool {
+    /// Any one of these on `PATH` will do.
+    programs: &'static [&'static str],
+    /// The package of Debian and Ubuntu that has it.
+    package: &'static str,
+    purpose: &'static str,
+}
+
+/// What the end-to-end tests drive.
+pub(crate) const FOR_TESTS: [Tool; 3] = [
+    Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
+    Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
+    Tool {
+        programs: &["chromium", "chromium-browser", "google-chrome"],
+        package: "chromium",
+        purpose: "the browser test",
+    },
+];
+
+/// What the benchmarks drive.
+pub(crate) const FOR_BENCH: [Tool; 1] =
+    [Tool { programs: &["wrk"], package: "wrk", purpose: "the load generator of the benchmarks" }];
+
+/// Makes sure that all `tools` are there.
+///
+/// # Errors
+/// One is missing and cannot be installed from here; the text says what to install.
+pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
+    let missing = missing(tools, |program| on_path(program).is_some());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let list: Vec<String> =
+        missing.iter().map(|tool| format!("{} ({})", tool.package, tool.purpose)).collect();
+    let list = list.join(", ");
+    let command = format!("apt-get install --yes --no-install-recommends {}", packages.join(" "));
+    if !rustix::process::geteuid().is_root() || on_path("apt-get").is_none() {
+        bail!(
+            "missing: {list}\n  -> install with your distribution's packages, for example `sudo {command}`"
+        );
+    }
+    eprintln!("xtask: installing {list}");
+    let apt = || Step::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive");
+    apt().args(["update", "--quiet"]).cure("are the package sources of this machine reachable?").capture()?;
+    apt().args(command.split(' ').skip(1)).cure("install these packages by hand").capture()?;
+    match self::missing(tools, |program| on_path(program).is_some()).first() {
+        None => Ok(()),
+        Some(tool) => bail!("{} was installed, but none of {:?} is on PATH", tool.package, tool.programs),
+    }
+}
+
+fn missing(tools: &[Tool], is_there: impl Fn(&str) -> bool) -> Vec<&Tool> {
+    tools.iter().filter(|tool| !tool.programs.iter().any(|program| is_there(program))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_several_programs_will_do() {
+        let there = |program: &str| matches!(program, "curl" | "google-chrome");
+        let names: Vec<&str> = missing(&FOR_TESTS, there).iter().map(|tool| tool.package).collect();
+        assert_eq!(names, ["openssl"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask test`: everything that must pass, cheapest first. Ends with cargo's own summary.
+
+use crate::command::{Step, cargo};
+use crate::dotnet::Toolchain;
+use crate::{managed, paths, prerequisites, tidy};
+use anyhow::{Context as _, Result, bail};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The managed tests take seconds; what takes longer hangs.
+const MANAGED_LIMIT: Duration = Duration::from_secs(300);
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Passed on to `cargo test --workspace`; after a second `--`, to the test programs
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+pub(crate) fn task(options: &Options) -> Result<()> {
+    tidy::task()?;
+    prerequisites::ensure(&prerequisites::FOR_TESTS)?;
+    let toolchain = Toolchain::get()?;
+    managed::build(&toolchain, &[])?;
+    let dotnet = toolchain.runtime.environment();
+    for program in managed_tests()? {
+        Step::new(toolchain.runtime.muxer())
+            .arg(&program)
+            .envs(&dotnet)
+            .cure("the failed managed tests are listed above")
+            .run_within(MANAGED_LIMIT)?;
+    }
+    cargo().args(["build", "--package", "mews"]).cure("see the compiler's errors above").run()?;
+    cargo()
+        .args(["test", "--workspace"])
+        .args(&options.arguments)
+        .envs(&dotnet)
+        .env("MEWS_TEST_DOTNET_ROOT", &toolchain.runtime.root)
+        .env("MEWS_TEST_APPS", paths::managed_output())
+        .env("MEWS_TEST_BINARY", paths::mews("debug"))
+        .cure("the failed tests are listed above")
+        .run()
+}
+
+/// The test programs among the published projects: those whose name ends in `.Tests`.
+fn managed_tests() -> Result<Vec<PathBuf>> {
+    let output = paths::managed_output();
+    let entries = std::fs::read_dir(&output).with_context(|| format!("cannot read {}", output.display()))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let tests = names.filter(|name| name.ends_with(".Tests"));
+    let mut programs: Vec<PathBuf> =
+        tests.map(|name| output.join(&name).join(format!("{name}.dll"))).collect();
+    programs.sort();
+    if programs.is_empty() {
+        bail!(
+            "no managed tests were built: a project under managed/test whose name ends in .Tests is expected"
+        );
+    }
+    Ok(programs)
+}
