@@ -1,0 +1,1 @@
+//! Finding .NET, understanding the app, preparing the runtime.

@@ -1,0 +1,52 @@
+//! What can happen to an application pool.
+
+use std::fmt;
+
+use crate::failure::Failure;
+
+/// Names a worker process for the life of the supervisor. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u32);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// How a worker process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// It ended by itself with exit code 0.
+    pub clean: bool,
+    /// For a sentence: `exited with code 134`, `was killed by SIGSEGV (signal 11)`.
+    pub description: String,
+    /// One line that tells why, when something is known (an unhandled exception).
+    pub reason: Option<String>,
+    /// Lines for a developer: the last that the process wrote to stderr.
+    pub detail: Option<String>,
+}
+
+/// An event, fed into the machine by the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Begin. Ignored after the first time.
+    Start,
+    /// The worker's application has started: its server takes requests.
+    WorkerStarted(WorkerId),
+    /// The worker says that its application cannot start, or could not be spawned at all. Its process may
+    /// still be ending; `WorkerExited` follows if it ever ran.
+    WorkerFailed(WorkerId, Failure),
+    /// The worker's application stops of its own accord.
+    WorkerStopping(WorkerId),
+    /// The worker's process has ended.
+    WorkerExited(WorkerId, Exit),
+    /// Files of the application changed since its last start.
+    FilesChanged,
+    /// The moment of the last `SetTimer` has come (or passed, or nearly).
+    TimerFired,
+    /// Stop gracefully.
+    StopRequested,
+    /// Stop at once.
+    SecondStop,
+}

@@ -1,0 +1,125 @@
+//! Child processes that are this binary in another role.
+//!
+//! A child is started through `/proc/self/exe`, so that it is the same build even when the file was
+//! replaced. It leads a process group of its own (a terminal's Ctrl+C reaches only us), its stdin is
+//! the control channel, its stdout and stderr are pipes that never block a reader of ours.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use rustix::process::{Pid, Signal};
+
+use crate::handoff::{Receiver, Sender};
+
+/// What to start.
+#[derive(Clone, Debug, Default)]
+pub struct Spawn {
+    /// Arguments after the program's name.
+    pub arguments: Vec<OsString>,
+    /// The whole environment of the child.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its current directory; ours when `None`.
+    pub directory: Option<PathBuf>,
+}
+
+/// A running child, or one that ended and was not asked about yet.
+#[derive(Debug)]
+pub struct Child {
+    inner: std::process::Child,
+    ended: Option<ExitStatus>,
+}
+
+/// Our ends of what connects us with a child.
+#[derive(Debug)]
+pub struct Connections {
+    /// Messages to the child.
+    pub sender: Sender,
+    /// Messages from the child.
+    pub receiver: Receiver,
+    /// What the child prints. Non-blocking.
+    pub stdout: OwnedFd,
+    /// What the child prints as errors. Non-blocking.
+    pub stderr: OwnedFd,
+}
+
+impl Spawn {
+    /// Starts the child.
+    ///
+    /// # Errors
+    /// Whatever the system says when it has no descriptors, memory or processes left, or when the
+    /// directory cannot be entered.
+    pub fn start(&self) -> io::Result<(Child, Connections)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg0("mews")
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .process_group(0)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        let mut inner = command.spawn()?;
+        let pipes = (inner.stdout.take(), inner.stderr.take());
+        let mut child = Child { inner, ended: None };
+        let (Some(stdout), Some(stderr)) = pipes else {
+            child.kill();
+            return Err(io::Error::other("the child has no output pipes"));
+        };
+        let socket = Arc::new(OwnedFd::from(ours));
+        let connections = Connections {
+            sender: Sender::new(Arc::clone(&socket)),
+            receiver: Receiver::new(socket),
+            stdout: non_blocking(stdout.into()),
+            stderr: non_blocking(stderr.into()),
+        };
+        Ok((child, connections))
+    }
+}
+
+/// The read end of a pipe is ours alone, so the child does not see this.
+fn non_blocking(pipe: OwnedFd) -> OwnedFd {
+    // It cannot fail for a pipe; if it did, reads would only wait for output that was announced.
+    let _ = rustix::io::ioctl_fionbio(&pipe, true);
+    pipe
+}
+
+impl Child {
+    /// Its process id, which stays its own until [`Child::try_wait`] has answered.
+    pub fn pid(&self) -> u32 {
+        self.inner.id()
+    }
+
+    /// Whether it has ended, and how. Does not wait.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        if self.ended.is_none() {
+            self.ended = self.inner.try_wait()?;
+        }
+        Ok(self.ended)
+    }
+
+    /// Ends the child, and what it has started in its process group, at once.
+    ///
+    /// Does nothing to a child whose end was already seen: its number may be another's by now.
+    pub fn kill(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let pid = i32::try_from(self.inner.id()).ok().and_then(Pid::from_raw);
+        let group = pid.map(|pid| rustix::process::kill_process_group(pid, Signal::KILL));
+        if !matches!(group, Some(Ok(()))) {
+            // The only failure is that it is gone already.
+            let _ = self.inner.kill();
+        }
+    }
+}
