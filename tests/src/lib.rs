@@ -1,1 +1,35 @@
-//! To be written.
+//! The harness of the end-to-end tests: it runs the built `mews` with published ASP.NET Core apps and talks to it as a client would.
+//!
+//! It knows the binary's command line and output, and nothing of the crates behind them. The scenarios are in `tests/tests`, one file for each area.
+//!
+//! `cargo xtask test` builds what the tests run and says where it is:
+//!
+//! | variable | meaning | when unset |
+//! | --- | --- | --- |
+//! | `MEWS_TEST_BINARY` | the program `mews` | `target/debug/mews` |
+//! | `MEWS_TEST_APPS` | folder with one publish folder for each app | `target/managed` |
+//! | `MEWS_TEST_DOTNET_ROOT` | the .NET that the apps run on | `DOTNET_ROOT`, else `target/dotnet` |
+
+#![forbid(unsafe_code)]
+// A panic is how this crate reports, and the test runner shows what it prints.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod host;
+mod http;
+mod output;
+mod paths;
+mod pattern;
+pub mod proc;
+mod random;
+pub mod wait;
+
+pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost};
+pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
+pub use output::Capture;
+pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
+pub use random::Random;
+
+use std::time::Duration;
+
+/// How long the harness waits for anything that a working Mews does at once. Long, because the machine may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -104,11 +104,6 @@ impl Step {
         }
     }
 
-    /// The command itself, for those who spawn or `exec` it.
-    pub(crate) fn into_command(self) -> Command {
-        self.command
-    }
-
     fn output(&mut self, shown: &str) -> Result<Output> {
         let output = self.command.stdin(Stdio::null()).output().map_err(|e| self.not_started(shown, &e))?;
         Ok(Output {

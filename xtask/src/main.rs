@@ -6,6 +6,7 @@
 // A task's whole output is what it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod command;
 mod demo;
 mod dotnet;
@@ -38,6 +39,8 @@ enum Task {
     Test(test::Options),
     /// Check the rules of this repository that no compiler checks
     Tidy,
+    /// Measure Mews beside its rivals
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::task(&options),
         Task::Test(options) => test::task(&options),
         Task::Tidy => tidy::task(),
+        Task::Bench(options) => bench::task(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

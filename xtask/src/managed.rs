@@ -43,12 +43,16 @@ pub(crate) fn build(toolchain: &Toolchain, only: &[String]) -> Result<()> {
     let output = paths::managed_output();
     std::fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
     let _lock = lock(&output.join(".lock"))?;
-    let projects = select(in_order(find()?)?, only)?;
+    let projects = in_order(find()?)?;
+    remove_stale(&output, &projects)?;
+    let projects = select(projects, only)?;
     let prints = fingerprint::of(&projects, &toolchain.compiler)?;
     let mut changed = Vec::new();
     for project in &projects {
         let print = &prints[&project.file];
         if !fingerprint::is_current(&output, project, print) {
+            // From here to its success the folder counts as out of date, even if the old inputs come back.
+            fingerprint::forget(&output, project)?;
             changed.push(project);
         }
     }
@@ -174,6 +178,20 @@ fn in_order(files: Vec<PathBuf>) -> Result<Vec<Project>> {
     Ok(ordered)
 }
 
+/// Removes the folders of projects that are no more: nobody shall test what nobody can build.
+fn remove_stale(output: &Path, projects: &[Project]) -> Result<()> {
+    let work = output.join(".obj");
+    let Ok(entries) = std::fs::read_dir(&work) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !projects.iter().any(|project| name == *project.name) {
+            publish::remove(&output.join(&name))?;
+            publish::remove(&work.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
 /// Keeps the named projects and what they reference.
 fn select(projects: Vec<Project>, only: &[String]) -> Result<Vec<Project>> {
     if only.is_empty() {
@@ -229,6 +247,19 @@ mod tests {
         assert_eq!(names(&in_order(files.clone()).unwrap()), ["C", "B", "A"]);
         let some = select(in_order(files).unwrap(), &["B".to_owned()]).unwrap();
         assert_eq!(names(&some), ["C", "B"]);
+    }
+
+    #[test]
+    fn only_folders_of_known_projects_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let projects = in_order(vec![project(dir.path(), "A", &[])]).unwrap();
+        let output = dir.path().join("out");
+        for folder in ["A", ".obj/A", "Gone", ".obj/Gone", "NotOurs"] {
+            std::fs::create_dir_all(output.join(folder)).unwrap();
+        }
+        remove_stale(&output, &projects).unwrap();
+        let left = ["A", ".obj/A", "Gone", ".obj/Gone", "NotOurs"].map(|folder| output.join(folder).is_dir());
+        assert_eq!(left, [true, true, false, false, true]);
     }
 
     #[test]

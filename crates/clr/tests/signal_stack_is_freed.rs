@@ -1,5 +1,6 @@
 //! The alternate signal stacks of threads that have ended are unmapped. Alone in its process, because it counts
 //! the process's mappings.
+#![allow(clippy::unwrap_used, unsafe_code, reason = "this is a test")]
 
 use mews_clr::runtime::prepare_thread;
 

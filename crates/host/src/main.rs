@@ -1,2 +1,37 @@
-//! To be written.
-fn main() {}
+//! `mews`: an application host for ASP.NET Core on Linux.
+//!
+//! A table of contents: which command leads where, and which exit code comes out.
+#![forbid(unsafe_code)]
+
+mod app;
+mod cli;
+mod control;
+mod fatal;
+mod listeners;
+mod log;
+mod run;
+mod supervisor;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Worker => worker::run(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(fatal) => {
+            // A closed stderr must not turn an error into a panic.
+            let _ = writeln!(std::io::stderr(), "mews: {fatal}");
+            ExitCode::from(fatal.exit_code())
+        }
+    }
+}

@@ -5,8 +5,8 @@
 //! function is a value in, a value out, and can be tested as such.
 #![forbid(unsafe_code)]
 
-// pub mod diagnostic;
-// pub mod environment;
+pub mod diagnostic;
+pub mod environment;
 pub mod expand;
 pub mod failure;
 pub mod hosting_model;
@@ -14,9 +14,9 @@ pub mod lifecycle;
 pub mod status;
 pub mod suggest;
 pub mod url;
-// pub mod web_config;
+pub mod web_config;
 
-// pub use diagnostic::{Diagnostic, Severity, Source};
+pub use diagnostic::{Diagnostic, Severity, Source};
 pub use failure::Failure;
 pub use hosting_model::HostingModel;
 pub use status::StatusCode;

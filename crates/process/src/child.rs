@@ -108,6 +108,13 @@ impl Child {
         Ok(self.ended)
     }
 
+    /// Waits until it has ended.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.inner.wait()?;
+        self.ended = Some(status);
+        Ok(status)
+    }
+
     /// Ends the child, and what it has started in its process group, at once.
     ///
     /// Does nothing to a child whose end was already seen: its number may be another's by now.

@@ -1,1 +1,39 @@
-//! To be written.
+//! Listeners, HTTP/1.1, limits, dispatch and plain answer pages.
+//!
+//! This crate owns sockets and threads. It knows neither CoreCLR nor child processes: it calls a
+//! [`Handler`] and is called back through an [`Exchange`]. Everything here is safe Rust.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `reactor` | shards, tasks, the watchdog that replaces a stuck thread, the thread pool |
+//! | `listener` | accepting and balancing connections |
+//! | `http1` | heads, framing, bodies and the connection's state machine |
+//! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
+//! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
+//! | `pages` | a handler that answers everything with one page |
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod dispatch;
+mod error;
+mod exchange;
+mod handler;
+pub mod headers;
+mod http1;
+mod listener;
+mod output;
+pub mod pages;
+mod reactor;
+mod server;
+mod stats;
+mod sync;
+
+pub use config::{Limits, Listener, ServerConfig};
+pub use error::{BodyError, Gone, UpgradeError};
+pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
+pub use handler::{ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
+pub use headers::{HeaderBlock, HeaderBlockRef};
+pub use pages::{Page, PageHandler};
+pub use server::Server;
+pub use stats::Stats;

@@ -53,7 +53,7 @@ static class Driver
         {
             if (!File.Exists(reference.Reference))
             {
-                Console.Error.WriteLine("error: not compiled, because it needs " + Path.GetFileName(reference.Reference) + ", which is not there");
+                Console.Error.WriteLine("error: " + arguments.OutputFileName + ": not compiled, because it needs " + Path.GetFileName(reference.Reference) + ", which is not there");
                 return false;
             }
             metadata.Add(Reference(reference.Reference).WithProperties(reference.Properties));

@@ -56,6 +56,17 @@ pub(crate) fn store(output: &Path, project: &Project, print: &str) -> Result<()>
     replace_file(&file(output, project), print.as_bytes())
 }
 
+/// The opposite of [`store`].
+pub(crate) fn forget(output: &Path, project: &Project) -> Result<()> {
+    let file = file(output, project);
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn file(output: &Path, project: &Project) -> PathBuf {
     super::publish::work_folder(output, project).join("fingerprint")
 }

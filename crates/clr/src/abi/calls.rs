@@ -7,9 +7,9 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Release;
 
 use super::callbacks::Callbacks;
-use super::exchange::{BodyRead, Exchange, SendFile, Upgrade, Write};
+use super::exchange::{BodyRead, Exchange, Report, SendFile, Upgrade, Write};
 use super::layout::ManagedCallbacks;
-use super::memory::Response;
+use super::memory::{Response, Trailer};
 use super::runtime::{Runtime, abort_owed};
 use super::slot::{Slot, State, index_of};
 use super::status;
@@ -111,18 +111,20 @@ impl<E: Exchange> Runtime<E> {
         if call.slot.lock().trailers_laid {
             return;
         }
-        let mut trailers: Vec<(Vec<u8>, Vec<u8>, u8)> = Vec::new();
-        call.exchange
-            .request_trailers(&mut |name, value, known| trailers.push((name.to_vec(), value.to_vec(), known)));
+        let mut trailers: Vec<Trailer> = Vec::new();
+        call.exchange.request_trailers(&mut |name, value, known| {
+            trailers.push((name.to_vec(), value.to_vec(), known))
+        });
         let mut state = call.slot.lock();
         if std::mem::replace(&mut state.trailers_laid, true) || trailers.is_empty() {
             return;
         }
-        state.memory.lay_trailers(&call.slot.raw, &mut |visit| {
-            for (name, value, known) in &trailers {
-                visit(name, value, *known);
-            }
-        });
+        let laid = state.memory.lay_trailers(&call.slot.raw, &trailers);
+        drop(state);
+        if !laid {
+            self.host
+                .report(Report::HostFault, "request trailers too large for the function table were left out");
+        }
     }
 
     pub(crate) fn body_write(&self, handle: u64, block_len: usize, extra: &[u8]) -> i64 {
@@ -243,7 +245,7 @@ impl<E: Exchange> Runtime<E> {
     }
 
     pub(crate) fn fault(&self, what: &str) {
-        self.host.report(super::Report::HostFault, what);
+        self.host.report(Report::HostFault, what);
     }
 }
 

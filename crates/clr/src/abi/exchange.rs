@@ -4,6 +4,9 @@
 
 use std::os::fd::OwnedFd;
 
+/// Takes one request trailer: name, value, well-known number (0 for none).
+pub type TrailerVisitor<'a> = dyn FnMut(&[u8], &[u8], u8) + 'a;
+
 /// What the host does for one exchange. Every method may be called on any thread, also while the dispatching
 /// thread is inside managed code, and must return without blocking. A clone is another reference to the same exchange.
 pub trait Exchange: Send + Sync + Clone + 'static {
@@ -11,8 +14,8 @@ pub trait Exchange: Send + Sync + Clone + 'static {
     /// [`BodyRead::WouldBlock`] the host calls [`Runtime::body_ready`](super::Runtime::body_ready) once.
     fn read_body(&self, dst: &mut [u8]) -> BodyRead;
 
-    /// Shows each request trailer as (name, value, well-known number). Called after [`BodyRead::End`].
-    fn request_trailers(&self, visit: &mut dyn FnMut(&[u8], &[u8], u8));
+    /// Shows each request trailer. Called after [`BodyRead::End`].
+    fn request_trailers(&self, visit: &mut TrailerVisitor<'_>);
 
     /// Sends `block` whole, then as much of `extra` as the window takes. `head` is given on the first call only.
     /// When the answer has no room or takes less than `extra`, the host calls

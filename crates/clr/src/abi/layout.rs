@@ -44,6 +44,11 @@ pub struct HostTable {
     pub upgrade: unsafe extern "C" fn(u64) -> i32,
 }
 
+// SAFETY: the one pointer points to never-freed memory that nobody writes.
+unsafe impl Send for HostTable {}
+// SAFETY: as above.
+unsafe impl Sync for HostTable {}
+
 /// What native code calls. Copied during `server_start`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]

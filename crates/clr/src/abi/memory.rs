@@ -22,8 +22,14 @@ const REQUEST_LIMIT: usize = 64 * 1024 * 1024;
 /// Headers at first.
 const HEADERS: usize = 32;
 
-const NO_HEADER: RawHeader =
-    RawHeader { name: std::ptr::null(), value: std::ptr::null(), value_len: 0, name_len: 0, known: 0, reserved: 0 };
+const NO_HEADER: RawHeader = RawHeader {
+    name: std::ptr::null(),
+    value: std::ptr::null(),
+    value_len: 0,
+    name_len: 0,
+    known: 0,
+    reserved: 0,
+};
 
 /// All areas of one slot. Empty until the slot is first used.
 #[derive(Debug)]
@@ -36,6 +42,9 @@ pub(crate) struct Memory {
     head: Area<u8>,
     block: Area<u8>,
 }
+
+/// One request trailer on its way into the slot: name, value, well-known number.
+pub(crate) type Trailer = (Vec<u8>, Vec<u8>, u8);
 
 /// A response as it lies in the slot. The slices are of never-freed memory; they keep their meaning while the
 /// slot is not recycled.
@@ -174,38 +183,27 @@ impl Memory {
         Some(Response { head: Head { status, reason, headers, content_length, close }, block, trailers })
     }
 
-    /// Lays request trailers down: `visit_all` shows them, once to measure and once to copy. Trailers that do
-    /// not fit the structures are left out; the server's limits are far below.
-    pub(crate) fn lay_trailers(
-        &mut self,
-        raw: &RawExchange,
-        visit_all: &mut dyn FnMut(&mut dyn FnMut(&[u8], &[u8], u8)),
-    ) {
-        let (mut bytes, mut count) = (0usize, 0usize);
-        visit_all(&mut |name, value, _| {
-            bytes = bytes.saturating_add(name.len()).saturating_add(value.len());
-            count += 1;
-        });
-        if count == 0 || count > usize::from(u16::MAX) || bytes > REQUEST_LIMIT {
-            return;
-        }
+    /// Lays request trailers down. `false`, with none laid, if they do not fit the structures; a server's limits
+    /// are far below.
+    pub(crate) fn lay_trailers(&mut self, raw: &RawExchange, trailers: &[Trailer]) -> bool {
+        let bytes = trailers.iter().fold(0usize, |sum, (name, value, _)| sum + name.len() + value.len());
+        let long = trailers.iter().any(|(name, _, _)| name.len() > usize::from(u16::MAX));
+        let Some(laid) = u16::try_from(trailers.len()).ok().filter(|_| !long && bytes <= REQUEST_LIMIT)
+        else {
+            return false;
+        };
         self.trailer_text.ensure(bytes, 256, 0);
-        self.trailers.ensure(count, 8, NO_HEADER);
+        self.trailers.ensure(trailers.len(), 8, NO_HEADER);
         let mut text = Writer { area: &mut self.trailer_text, at: 0 };
-        let trailers = &mut self.trailers;
-        let mut laid = 0u16;
-        visit_all(&mut |name, value, known| {
-            if name.len() > usize::from(u16::MAX) {
-                return;
+        for (at, (name, value, known)) in trailers.iter().enumerate() {
+            let Ok(trailer) = text.header(name, value, *known) else { return false };
+            if self.trailers.put(at, &[trailer]).is_none() {
+                return false;
             }
-            if let Ok(trailer) = text.header(name, value, known)
-                && trailers.put(usize::from(laid), &[trailer]).is_some()
-            {
-                laid += 1;
-            }
-        });
+        }
         raw.request_trailers.store(self.trailers.as_ptr(), Relaxed);
         raw.request_trailer_count.store(laid, Relaxed);
+        true
     }
 }
 
@@ -264,8 +262,13 @@ mod tests {
         let (memory, raw, result) = laid(Vec::new());
         assert_eq!(result, Ok(()));
         let response = memory.response(&raw, 0).unwrap();
-        assert_eq!((response.head.status, response.head.content_length, response.head.close), (200, None, false));
-        assert!(response.block.is_empty() && response.trailers.is_empty() && response.head.headers.is_empty());
+        assert_eq!(
+            (response.head.status, response.head.content_length, response.head.close),
+            (200, None, false)
+        );
+        assert!(
+            response.block.is_empty() && response.trailers.is_empty() && response.head.headers.is_empty()
+        );
     }
 
     #[test]
@@ -285,7 +288,10 @@ mod tests {
         assert!(memory.response(&raw, 0).is_none(), "trailers beyond the head");
         raw.trailers_at.store(6, Relaxed);
         let response = memory.response(&raw, 0).unwrap();
-        assert_eq!((response.head.reason.len(), response.head.headers.len(), response.trailers.len()), (4, 2, 4));
+        assert_eq!(
+            (response.head.reason.len(), response.head.headers.len(), response.trailers.len()),
+            (4, 2, 4)
+        );
         raw.status.store(99, Relaxed);
         assert!(memory.response(&raw, 0).is_none());
         raw.status.store(200, Relaxed);

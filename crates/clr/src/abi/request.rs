@@ -86,7 +86,9 @@ pub struct Tls<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// More than the structures can describe: 65,535 headers, names and methods of 65,535 bytes, 64 MiB in all.
-    #[error("the request head is larger than the function table can describe; lower the server's header limits")]
+    #[error(
+        "the request head is larger than the function table can describe; lower the server's header limits"
+    )]
     TooLarge,
     /// Every slot is taken.
     #[error("more exchanges are open than the function table has room for")]

@@ -29,12 +29,6 @@ pub struct Runtime<E: Exchange> {
     table: HostTable,
 }
 
-// SAFETY: the only members that are not `Send` and `Sync` by themselves are the table's pointers, which point to
-// never-freed memory that nobody writes.
-unsafe impl<E: Exchange> Send for Runtime<E> {}
-// SAFETY: as above.
-unsafe impl<E: Exchange> Sync for Runtime<E> {}
-
 /// A second [`Runtime::install`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this process already hosts an application; CoreCLR runs one per process")]
@@ -141,7 +135,8 @@ impl<E: Exchange> Runtime<E> {
     fn ended(&self, handle: u64, slot: &Slot<E>) -> Dispatched {
         let Some(mut state) = slot.current(handle) else {
             // Released although it was also answered: the response has been dealt with by that release.
-            self.host.report(Report::HostFault, "the managed server released an exchange it had also completed");
+            self.host
+                .report(Report::HostFault, "the managed server released an exchange it had also completed");
             return Dispatched::Pending;
         };
         let response = state.memory.response(&slot.raw, slot.raw.block_len.load(Relaxed) as usize);

@@ -93,7 +93,12 @@ impl<E> Slot<E> {
     }
 
     /// Fills a slot that came from the pool, and answers its handle.
-    pub(crate) fn open<'a, H>(&self, index: u32, request: &Request<'a, H>, exchange: E) -> Result<u64, OpenError>
+    pub(crate) fn open<'a, H>(
+        &self,
+        index: u32,
+        request: &Request<'a, H>,
+        exchange: E,
+    ) -> Result<u64, OpenError>
     where
         H: IntoIterator<Item = Header<'a>> + Clone,
     {

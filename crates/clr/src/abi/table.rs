@@ -43,7 +43,8 @@ fn at_the_edge<E: Exchange, T: Copy>(
     let result = catch_unwind(AssertUnwindSafe(|| call(runtime)));
     result.unwrap_or_else(|_| {
         // The report itself is the host's code too.
-        let told = catch_unwind(AssertUnwindSafe(|| runtime.fault(&format!("a panic in `{name}` was caught"))));
+        let told =
+            catch_unwind(AssertUnwindSafe(|| runtime.fault(&format!("a panic in `{name}` was caught"))));
         drop(told);
         fallback
     })

@@ -75,8 +75,11 @@ impl Drop for SignalStack {
     /// Takes the stack away before its memory goes. The stack that was there before is *not* put back: thread
     /// locals are dropped after the standard library has freed its own, whose address this would be.
     fn drop(&mut self) {
-        let off =
-            libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: SIGNAL_STACK_BYTES };
+        let off = libc::stack_t {
+            ss_sp: std::ptr::null_mut(),
+            ss_flags: libc::SS_DISABLE,
+            ss_size: SIGNAL_STACK_BYTES,
+        };
         match current() {
             Ok(now) if now.ss_sp == self.start() && set(&off).is_err() => return,
             // Unknown: leaking 256 KiB is better than a signal handler on unmapped memory.

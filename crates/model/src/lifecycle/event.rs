@@ -35,11 +35,11 @@ pub enum Event {
     /// The worker's application has started: its server takes requests.
     WorkerStarted(WorkerId),
     /// The worker says that its application cannot start, or could not be spawned at all. Its process may
-    /// still be ending; `WorkerExited` follows if it ever ran.
+    /// still be ending; `WorkerExited` follows in any case.
     WorkerFailed(WorkerId, Failure),
     /// The worker's application stops of its own accord.
     WorkerStopping(WorkerId),
-    /// The worker's process has ended.
+    /// The worker's process has ended. Comes once for every worker that was to be spawned.
     WorkerExited(WorkerId, Exit),
     /// Files of the application changed since its last start.
     FilesChanged,

@@ -53,7 +53,10 @@ switch (args.FirstOrDefault())
 
     case "CreateFile":
         File.WriteAllText(args[1], "");
-        return Serve();
+
+        // The path must not reach the host's configuration, which would take it for a key.
+        Hosts.Default(args[2..]).Run();
+        return 0;
     case "ConsoleWrite":
         Console.WriteLine($"Random number: {args[1]}");
         return 12;

@@ -132,7 +132,7 @@ public sealed partial class Startup
             new string?[] { null },
             new[] { "" },
             new[] { null, "" },
-            new[] { null, "", "Value", null, "" },
+            new[] { null, "Value", "" },
         ];
         for (var i = 0; i < values.Length; i++)
         {

@@ -1,0 +1,21 @@
+//! The environment of an app's worker: ours, with the changes that the model works out.
+
+use std::ffi::OsString;
+
+use mews_model::environment::{Changes, Inherited};
+
+/// Our own environment, as far as it is text.
+pub(super) fn inherited() -> Inherited {
+    Inherited::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+}
+
+/// The whole environment after the changes; what is not text is passed on as it is.
+pub(super) fn apply(changes: &Changes) -> Vec<(OsString, OsString)> {
+    let replaced = |name: &OsString| {
+        changes.remove.iter().any(|other| name.as_os_str() == other.as_str())
+            || changes.set.iter().any(|(other, _)| name.as_os_str() == other.as_str())
+    };
+    let kept = std::env::vars_os().filter(|(name, _)| !replaced(name));
+    let set = changes.set.iter().map(|(name, value)| (name.into(), value.into()));
+    kept.chain(set).collect()
+}

@@ -1,0 +1,35 @@
+//! The command line.
+
+mod run;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use run::RunArguments;
+
+/// Application host for ASP.NET Core.
+#[derive(Debug, Parser)]
+#[command(name = "mews", version, about, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Host one app folder in the foreground
+    Run(RunArguments),
+    /// The worker process; started by the supervisor only.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! What supervisor and worker say to each other.
+
+mod protocol;
+
+pub(crate) use protocol::{
+    AppSpec, Authentication, FailurePage, Launch, ListenerSpec, Report, Role, SupervisorMessage,
+    WorkerMessage, WorkerSpec,
+};
+
+use mews_process::handoff::HandoffError;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A control message could not be exchanged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    /// The channel.
+    #[error(transparent)]
+    Channel(#[from] HandoffError),
+    /// The contents.
+    #[error("a control message cannot be understood: {0}")]
+    Contents(#[from] serde_json::Error),
+}
+
+/// A message as a payload.
+pub(crate) fn encode(message: &impl Serialize) -> Result<Vec<u8>, ControlError> {
+    Ok(serde_json::to_vec(message)?)
+}
+
+/// A payload as a message.
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ControlError> {
+    Ok(serde_json::from_slice(payload)?)
+}

@@ -1,0 +1,97 @@
+//! Log lines on stderr.
+
+use std::io;
+
+use clap::ValueEnum;
+use mews_process::output::{Sink, Source};
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::fatal::Fatal;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object for each line.
+    Json,
+}
+
+/// Our own lines; output of workers has their numbers.
+pub(crate) const OURS: Source = Source(0);
+
+/// Where log lines go.
+#[derive(Clone, Debug)]
+pub(crate) enum LogTarget {
+    /// Through the supervisor's queue, which never waits for a slow reader.
+    Sink(Sink),
+    /// Straight to stderr: in a worker that is a pipe which the supervisor always empties.
+    Stderr,
+}
+
+/// Starts logging. `MEWS_LOG` holds the level or a filter; `info` when it is not set.
+pub(crate) fn start(format: LogFormat, target: LogTarget) -> Result<(), Fatal> {
+    let filter = match std::env::var("MEWS_LOG") {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
+            Fatal::Usage(format!(
+                "MEWS_LOG='{text}' is not a log level ({error}); write error, warn, info, debug or trace"
+            ))
+        })?,
+        _ => EnvFilter::new("info"),
+    };
+    let colours = matches!(target, LogTarget::Sink(_))
+        && format == LogFormat::Text
+        && io::IsTerminal::is_terminal(&io::stderr())
+        && std::env::var_os("NO_COLOR").is_none();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(colours)
+        .with_writer(Writers(target));
+    let started = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    started.map_err(Fatal::failed)
+}
+
+struct Writers(LogTarget);
+
+/// Takes one line in one piece.
+pub(crate) struct LineWriter {
+    target: LogTarget,
+    line: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Writers {
+    type Writer = LineWriter;
+
+    fn make_writer(&'a self) -> LineWriter {
+        LineWriter { target: self.0.clone(), line: Vec::new() }
+    }
+}
+
+impl io::Write for LineWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for LineWriter {
+    fn drop(&mut self) {
+        match &self.target {
+            LogTarget::Sink(sink) => sink.write(OURS, &self.line),
+            LogTarget::Stderr => {
+                // Nobody is left to be told.
+                let _ = io::Write::write_all(&mut io::stderr(), &self.line);
+            }
+        }
+    }
+}

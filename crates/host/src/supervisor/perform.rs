@@ -1,0 +1,149 @@
+//! Starting and stopping workers.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use mews_model::lifecycle::{Event, Exit, WorkerId};
+use mews_model::{Failure, StatusCode};
+use mews_process::child::Spawn;
+
+use super::Supervisor;
+use super::worker::{Kind, Worker};
+use crate::control::{
+    AppSpec, ControlError, FailurePage, ListenerSpec, Role, SupervisorMessage, WorkerSpec, encode,
+};
+
+/// Why a worker could not be started.
+#[derive(Debug, thiserror::Error)]
+enum SpawnError {
+    #[error("a worker process cannot be started: {0}")]
+    Process(#[from] io::Error),
+    #[error("a worker process cannot be told what to do: {0}")]
+    Control(#[from] ControlError),
+}
+
+impl Supervisor {
+    /// Starts a worker for the app as the folder is now.
+    pub(super) fn spawn_app(&mut self, id: WorkerId) {
+        let plan = match self.first_plan.take() {
+            Some(plan) => plan,
+            None => {
+                // Before reading, so that a change during the start is noticed after it.
+                self.watch.reset();
+                match self.site.resolve() {
+                    Ok(plan) => plan,
+                    Err(error) => {
+                        self.detailed_errors = self.site.detailed_errors();
+                        tracing::error!("{error}");
+                        return self.never_ran(id, error.failure());
+                    }
+                }
+            }
+        };
+        for warning in &plan.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.pool.configure(plan.settings);
+        self.shutdown_limit = plan.settings.shutdown_limit;
+        self.detailed_errors = plan.app.detailed_errors;
+        let spawn = Spawn {
+            arguments: vec![OsString::from("worker")],
+            environment: plan.environment,
+            directory: Some(plan.app.physical_path.clone()),
+        };
+        tracing::info!("starting {}", plan.app.name);
+        let name = plan.app.name.clone();
+        let role = Role::Application(Box::new(AppSpec { ..plan.app }));
+        if let Err(error) = self.spawn(id, Kind::App, &name, &spawn, role) {
+            let failure = Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
+            self.never_ran(id, failure.with_cure("Check the limits of processes, descriptors and memory."));
+        }
+    }
+
+    /// Starts a worker that shows a failure.
+    pub(super) fn spawn_page(&mut self, id: WorkerId, failure: Failure) {
+        let spawn = Spawn {
+            arguments: vec![OsString::from("worker")],
+            environment: std::env::vars_os().collect(),
+            directory: None,
+        };
+        let role = Role::FailurePage(self.page(failure));
+        if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role) {
+            self.never_ran(id, Failure::new(StatusCode::START_FAILED, error.to_string()));
+        }
+    }
+
+    /// Tells a worker to show another failure.
+    pub(super) fn update_page(&mut self, id: WorkerId, failure: Failure) {
+        let page = self.page(failure);
+        self.tell(id, &SupervisorMessage::ShowFailure(page));
+    }
+
+    /// Tells a worker to stop.
+    pub(super) fn stop_worker(&mut self, id: WorkerId) {
+        self.tell(id, &SupervisorMessage::Stop);
+    }
+
+    fn tell(&mut self, id: WorkerId, message: &SupervisorMessage) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        match encode(message) {
+            Ok(payload) => worker.send(&payload),
+            Err(error) => tracing::error!("worker {id} cannot be told: {error}"),
+        }
+    }
+
+    /// What clients see of a failure.
+    fn page(&self, failure: Failure) -> FailurePage {
+        let now = self.now();
+        let detail = if self.detailed_errors { failure.detail } else { None };
+        FailurePage {
+            failure: Failure { detail, ..failure },
+            retry_after: self.pool.retry_at().map(|at| at.since(now)),
+        }
+    }
+
+    /// The machine is told about an end, as of every worker that it asked for.
+    fn never_ran(&mut self, id: WorkerId, failure: Failure) {
+        let exit =
+            Exit { clean: false, description: "was never started".to_owned(), reason: None, detail: None };
+        self.events.push_back(Event::WorkerFailed(id, failure));
+        self.events.push_back(Event::WorkerExited(id, exit));
+    }
+
+    fn spawn(
+        &mut self,
+        id: WorkerId,
+        kind: Kind,
+        name: &str,
+        spawn: &Spawn,
+        role: Role,
+    ) -> Result<(), SpawnError> {
+        let listeners = self.bound.iter();
+        let spec = WorkerSpec {
+            role,
+            listeners: listeners.map(|b| ListenerSpec { url: b.url.clone(), tls: b.tls }).collect(),
+            log_format: self.log_format,
+            shutdown_limit: self.shutdown_limit,
+        };
+        let payload = encode(&spec)?;
+        let sockets = self.bound.iter().map(|bound| Ok(OwnedFd::from(bound.socket.try_clone()?)));
+        let sockets = sockets.collect::<io::Result<Vec<OwnedFd>>>()?;
+        let (mut child, mut connections) = spawn.start()?;
+        if let Err(error) = connections.sender.queue(&payload, sockets) {
+            child.kill();
+            // It ends at once, and nobody else will ask.
+            let _ = child.wait();
+            return Err(SpawnError::Control(error.into()));
+        }
+        let mut worker = Worker::new(id, kind, name, child, connections);
+        worker.flush();
+        self.workers.insert(id, worker);
+        Ok(())
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

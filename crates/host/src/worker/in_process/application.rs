@@ -1,0 +1,168 @@
+//! The application as a whole: what its server tells us, and what the supervisor wants of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use mews_clr::abi::{Host, Report, Runtime};
+use mews_model::{Failure, StatusCode};
+use mews_server::{Page, PageHandler, Server};
+
+use super::exchange::Exchange;
+use crate::control::{self, AppSpec, WorkerMessage};
+use crate::worker::Control;
+
+/// The application that lives in this process.
+pub(super) struct Application {
+    name: String,
+    control: Control,
+    loaded: OnceLock<Loaded>,
+    started: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What exists once the runtime has been prepared.
+struct Loaded {
+    server: Arc<Server>,
+    runtime: &'static Runtime<Exchange>,
+    versions: Versions,
+}
+
+/// What the start line shows.
+pub(super) struct Versions {
+    pub(super) app: String,
+    pub(super) dotnet: Option<String>,
+    pub(super) hostfxr: String,
+}
+
+#[derive(Default)]
+struct State {
+    /// A stop was asked for before there was a server to ask.
+    stop_wanted: bool,
+    /// What managed code has said about a start that failed.
+    failure: Option<Failure>,
+}
+
+impl Application {
+    pub(super) fn new(spec: &AppSpec, control: Control) -> Self {
+        Self {
+            name: spec.name.clone(),
+            control,
+            loaded: OnceLock::new(),
+            started: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// To be called once, before the runtime is run.
+    pub(super) fn loaded(&self, server: Arc<Server>, runtime: &'static Runtime<Exchange>, versions: Versions) {
+        if self.loaded.set(Loaded { server, runtime, versions }).is_err() {
+            tracing::error!("the application was loaded twice");
+        }
+    }
+
+    /// Whether its server has ever started.
+    pub(super) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
+    /// Why it could not start, in managed code's words.
+    pub(super) fn reported(&self) -> Option<Failure> {
+        self.state().failure.clone()
+    }
+
+    /// Asks the app to stop: first no further connections, then the app is told. Returns at once; `Main` returns later.
+    pub(super) fn stop(&self) {
+        let Some(loaded) = self.loaded.get() else { return };
+        // Noted before asking, so that a server which starts at this moment sees it or is asked here.
+        self.state().stop_wanted = true;
+        loaded.server.stop_accepting();
+        loaded.runtime.stop();
+    }
+
+    /// After `Main`: lets connections take what was written for them.
+    pub(super) fn finish(&self, limit: Duration) {
+        let Some(loaded) = self.loaded.get() else { return };
+        loaded.server.drain();
+        if !loaded.server.wait_idle(limit) {
+            tracing::warn!("connections were still open {} s after the app had ended; closing them", limit.as_secs());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, code: StatusCode, cause: String, cure: &str, text: &str) {
+        let failure = Failure::new(code, cause).with_cure(cure).with_detail(text);
+        // The first report is the cause; what follows are its consequences.
+        self.state().failure.get_or_insert(failure);
+    }
+}
+
+impl Host for Application {
+    fn server_started(&self) {
+        let Some(loaded) = self.loaded.get() else { return };
+        self.started.store(true, Ordering::Release);
+        loaded.server.accept();
+        self.control.send(&WorkerMessage::Started {
+            app: Some(loaded.versions.app.clone()),
+            dotnet: loaded.versions.dotnet.clone(),
+            hostfxr: Some(loaded.versions.hostfxr.clone()),
+        });
+        if self.state().stop_wanted {
+            let runtime = loaded.runtime;
+            // Not here: the app's host is in the middle of starting, on this very thread.
+            if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(move || runtime.stop()) {
+                tracing::error!("no thread can be started to stop the app ({error})");
+            }
+        }
+    }
+
+    fn server_stopping(&self) {
+        let Some(loaded) = self.loaded.get() else { return };
+        loaded.server.set_handler(Arc::new(PageHandler::new(Page {
+            status: StatusCode::UNAVAILABLE.number,
+            sub_status: StatusCode::UNAVAILABLE.sub_status,
+            title: StatusCode::UNAVAILABLE.title().to_owned(),
+            cause: "The application is stopping.".to_owned(),
+            cure: "Try again in a moment.".to_owned(),
+            detail: None,
+            retry_after: Some(Duration::from_secs(1)),
+        })));
+        loaded.server.drain();
+        self.control.send(&WorkerMessage::Stopping);
+    }
+
+    fn report(&self, kind: Report, text: &str) {
+        let kind = match kind {
+            Report::StartFailure => {
+                let first = text.lines().next().unwrap_or_default().trim();
+                self.failed(
+                    StatusCode::START_FAILED,
+                    format!("{} threw an exception while it started: {first}", self.name),
+                    "Mend the exception; the app's own output and the stack trace in the log say where it comes from.",
+                    text,
+                );
+                control::Report::StartFailure
+            }
+            Report::NotHostable => {
+                self.failed(
+                    StatusCode::START_FAILED,
+                    text.lines().next().unwrap_or_default().to_owned(),
+                    "Let the app use the default server: remove its own IServer registration.",
+                    text,
+                );
+                control::Report::CannotHost
+            }
+            Report::UnhandledException => control::Report::UnhandledException,
+            Report::Warning => control::Report::Warning,
+            Report::HostFault => {
+                tracing::error!("{text}");
+                return;
+            }
+        };
+        self.control.send(&WorkerMessage::Report { kind, text: text.to_owned() });
+    }
+}

@@ -1,0 +1,144 @@
+//! The role that hosts an app in-process: CoreCLR and one application live in this worker.
+
+mod application;
+mod exchange;
+mod handler;
+mod launch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mews_clr::abi::{HostFlags, HostInfo, Runtime};
+use mews_clr::hostfxr::{Exit, Library, StartError, start_properties};
+use mews_clr::runtime::{DEFAULT_STACK_BYTES, RuntimeThread, prepare_thread};
+use mews_model::{Failure, StatusCode};
+use mews_server::{Limits, Server, ServerConfig};
+
+use self::application::Application;
+use self::exchange::Exchange;
+use self::handler::InProcessHandler;
+use self::launch::Launched;
+use super::{Control, Listener};
+use crate::control::AppSpec;
+
+/// Once `Main` has returned, connections have this long to take what was written for them.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs the app until it has ended; answers what its `Main` returned.
+///
+/// Accepting begins, and [`crate::control::WorkerMessage::Started`] is sent, once the app's server has started.
+/// A stop arrives through [`Control::on_stop`].
+///
+/// # Errors
+/// Why the app could not start.
+pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) -> Result<i32, Box<Failure>> {
+    let launched = launch::find(app)?;
+    let server_assembly = launch::server_assembly()?;
+    let addresses = listeners.iter().map(|listener| listener.url.clone()).collect();
+
+    let application = Arc::new(Application::new(app, control.clone()));
+    let runtime: &'static Runtime<Exchange> =
+        Runtime::install(info(app, addresses), application.clone()).map_err(|error| failed(error.to_string()))?;
+    let server = serve(app, listeners, runtime)?;
+
+    let library = Library::load(&launched.installation).map_err(start_error)?;
+    let mut context = library
+        .initialize(&launched.app, &launched.host_options, &launched.arguments)
+        .map_err(start_error)?;
+    let more = launch::runtime_properties(app);
+    start_properties(&mut context, &server_assembly, runtime.table_address(), &more).map_err(start_error)?;
+    application.loaded(server, runtime, launch::versions(&launched, &context));
+    control.on_stop({
+        let application = Arc::clone(&application);
+        move || application.stop()
+    });
+
+    let stack = app.stack_size.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).max(DEFAULT_STACK_BYTES);
+    let main = RuntimeThread::start(context, stack)
+        .map_err(|error| failed(format!("The thread that runs the app's Main cannot be made ({error}).")))?;
+    let exit = main.wait();
+    if application.has_started() {
+        application.finish(FLUSH_LIMIT);
+        return Ok(exit.code);
+    }
+    Err(Box::new(ended_before_start(&application, &launched, &exit)))
+}
+
+/// The HTTP server on the inherited sockets; it does not accept yet.
+fn serve(
+    app: &AppSpec,
+    listeners: Vec<Listener>,
+    runtime: &'static Runtime<Exchange>,
+) -> Result<Arc<Server>, Box<Failure>> {
+    let listeners = listeners
+        .into_iter()
+        .map(|listener| mews_server::Listener { socket: listener.socket, tls: listener.tls })
+        .collect();
+    let mut config = ServerConfig {
+        limits: Limits { max_request_body: app.max_request_body, ..Limits::default() },
+        thread_start: Arc::new(|| {
+            if let Err(error) = prepare_thread() {
+                tracing::error!("a thread has no signal stack of its own ({error}); a null reference in the app ends the process");
+            }
+        }),
+        ..ServerConfig::default()
+    };
+    if let Some(threads) = app.io_threads {
+        config.io_threads = usize::from(threads.max(1));
+    }
+    Server::start(config, listeners, Arc::new(InProcessHandler::new(runtime)))
+        .map(Arc::new)
+        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
+}
+
+fn info(app: &AppSpec, addresses: Vec<String>) -> HostInfo {
+    HostInfo {
+        flags: HostFlags {
+            windows_authentication: app.authentication.windows,
+            basic_authentication: app.authentication.basic,
+            anonymous_authentication: app.authentication.anonymous,
+            web_sockets: app.web_sockets,
+        },
+        max_request_body_size: app.max_request_body,
+        physical_path: app.physical_path.to_string_lossy().into_owned(),
+        virtual_path: app.virtual_path.clone(),
+        addresses,
+        site_name: app.site_name.clone(),
+        app_pool: app.app_pool.clone(),
+        application_id: app.application_id.clone(),
+        config_path: app.config_path.clone(),
+        version: concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")).to_owned(),
+        site_id: app.site_id,
+    }
+}
+
+/// `Main` has returned, and no server of ours was started.
+fn ended_before_start(application: &Application, launched: &Launched, exit: &Exit) -> Failure {
+    let name = launched.name();
+    if let Some(status) = exit.host_failure() {
+        return Failure::new(
+            StatusCode::START_FAILED,
+            format!("The .NET runtime could not run {name}: {} ({status}).", status.meaning()),
+        )
+        .with_detail(exit.words.clone());
+    }
+    if let Some(reported) = application.reported() {
+        return reported;
+    }
+    Failure::new(
+        StatusCode::START_FAILED,
+        format!("{name} ended with exit code {} before it had started a web server.", exit.code),
+    )
+    .with_cure(
+        "Look at its output. If it is not a web app (it builds no WebApplication or web host), it cannot be hosted.",
+    )
+}
+
+fn start_error(error: StartError) -> Box<Failure> {
+    let code = StatusCode::new(500, error.sub_status());
+    Box::new(Failure::new(code, error.cause()).with_cure(error.cure()).with_detail(error.detail()))
+}
+
+fn failed(cause: String) -> Box<Failure> {
+    Box::new(Failure::new(StatusCode::START_FAILED, cause))
+}

@@ -1,0 +1,88 @@
+//! The worker process: one role, on the sockets it was handed.
+
+mod control;
+mod failure_page;
+pub(crate) mod in_process;
+
+use std::fs::File;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+
+use mews_process::handoff::{self, Receiver, Sender};
+
+pub(crate) use control::Control;
+
+use crate::control::{Role, WorkerMessage, WorkerSpec, decode};
+use crate::fatal::Fatal;
+use crate::log::{self, LogTarget};
+
+/// Runs the role that the supervisor asks for on stdin; ends with the process's exit code.
+pub(crate) fn run() -> Result<u8, Fatal> {
+    let (sender, mut receiver) = take_channel().map_err(|error| {
+        Fatal::Usage(format!("'mews worker' is started by the supervisor only; use 'mews run' ({error})"))
+    })?;
+    // The name of the file that was executed is "exe".
+    let _ = rustix::thread::set_name(c"mews");
+    let (spec, listeners) = receive_spec(&mut receiver)?;
+    log::start(spec.log_format, LogTarget::Stderr)?;
+    let control = Control::start(sender, receiver, spec.shutdown_limit).map_err(Fatal::failed)?;
+    match spec.role {
+        Role::FailurePage(page) => failure_page::run(&page, listeners, &control, spec.shutdown_limit),
+        Role::Application(app) => match in_process::run(&app, listeners, &control) {
+            Ok(exit_code) => {
+                control.send(&WorkerMessage::Stopped { exit_code });
+                // As a shell would see it: the low byte.
+                Ok(exit_code.to_le_bytes()[0])
+            }
+            Err(failure) => {
+                control.send(&WorkerMessage::StartFailed(*failure));
+                Ok(1)
+            }
+        },
+    }
+}
+
+/// Takes the control channel from stdin and puts `/dev/null` there, so that neither the app nor what it
+/// starts can touch the channel.
+fn take_channel() -> io::Result<(Sender, Receiver)> {
+    let stdin = rustix::stdio::stdin();
+    let stat = rustix::fs::fstat(stdin)?;
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_socket() {
+        return Err(io::Error::other("stdin is not a control channel"));
+    }
+    let channel: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    Ok(handoff::split(channel))
+}
+
+fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Vec<Listener>), Fatal> {
+    let message = receiver.recv().map_err(Fatal::failed)?;
+    let Some(message) = message else {
+        return Err(Fatal::failed("the supervisor ended before it said what to do"));
+    };
+    let spec: WorkerSpec = decode(&message.payload).map_err(Fatal::failed)?;
+    if spec.listeners.len() != message.descriptors.len() {
+        let (told, came) = (spec.listeners.len(), message.descriptors.len());
+        return Err(Fatal::failed(format!("{told} listening sockets were announced and {came} came")));
+    }
+    let sockets = message.descriptors.into_iter().map(TcpListener::from);
+    let listeners = spec
+        .listeners
+        .iter()
+        .zip(sockets)
+        .map(|(listener, socket)| Listener { url: listener.url.clone(), tls: listener.tls, socket })
+        .collect();
+    Ok((spec, listeners))
+}
+
+/// A listening socket that was handed over. It is non-blocking.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The URL it listens for, with its real port; two sockets may share one.
+    pub(crate) url: String,
+    /// Whether TLS is spoken on it.
+    pub(crate) tls: bool,
+    /// The socket, shared with the supervisor and with other workers.
+    pub(crate) socket: TcpListener,
+}

@@ -1,0 +1,104 @@
+//! What a server is started with. Values only: nothing is read from files or the environment.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a server runs.
+#[derive(Clone)]
+pub struct ServerConfig {
+    /// Threads that poll sockets, and so shards; at least 1. Default: the number of cores.
+    pub io_threads: usize,
+    /// What a client may ask of the server.
+    pub limits: Limits,
+    /// Called first thing on every thread that may enter the handler.
+    pub thread_start: Arc<dyn Fn() + Send + Sync>,
+    /// How long an I/O thread may be inside one task before another takes its shard over.
+    pub stall_after: Duration,
+    /// Most threads the server may have, watchdog excluded.
+    pub max_threads: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            io_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            limits: Limits::default(),
+            thread_start: Arc::new(|| {}),
+            stall_after: Duration::from_millis(2),
+            max_threads: 512,
+        }
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("io_threads", &self.io_threads)
+            .field("limits", &self.limits)
+            .field("stall_after", &self.stall_after)
+            .field("max_threads", &self.max_threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a client may ask of the server. Sizes are bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest request line, line end included; above it 414.
+    pub request_line: usize,
+    /// Longest head, request line included; above it 431. Also bounds chunked trailers.
+    pub header_bytes: usize,
+    /// Most header fields, at most 256; above it 431.
+    pub header_count: usize,
+    /// From a request's first byte to the end of its head; above it 408.
+    pub header_timeout: Duration,
+    /// How long a connection may be idle between requests.
+    pub keep_alive_timeout: Duration,
+    /// Largest request body; `None` = unlimited. Above it 413, or `BodyError::TooLarge` when chunked.
+    pub max_request_body: Option<u64>,
+    /// How long a waiting reader of the request body may see no byte.
+    pub body_timeout: Duration,
+    /// How long queued response bytes may wait without one byte leaving; then the connection is reset.
+    pub write_timeout: Duration,
+    /// Request body bytes buffered per connection.
+    pub body_window: usize,
+    /// Response bytes queued per connection before writers are told to wait.
+    pub write_window: usize,
+    /// Unread request body bytes swallowed after a response to keep the connection.
+    pub drain_body: u64,
+    /// How long that may take.
+    pub drain_timeout: Duration,
+    /// Most open connections; more wait in the kernel's queue. 0 = unlimited.
+    pub max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line: 8 * 1024,
+            header_bytes: 32 * 1024,
+            header_count: 100,
+            header_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(130),
+            max_request_body: None,
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            body_window: 64 * 1024,
+            write_window: 64 * 1024,
+            drain_body: 64 * 1024,
+            drain_timeout: Duration::from_secs(5),
+            max_connections: 0,
+        }
+    }
+}
+
+/// A bound, listening socket. The server puts it into non-blocking mode.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket; its connections are accepted after `Server::accept`.
+    pub socket: TcpListener,
+    /// Whether clients speak TLS here. Not supported yet: `Server::start` refuses it.
+    pub tls: bool,
+}

@@ -1,0 +1,201 @@
+//! One request and its response, as the handler sees it. Callable from any thread, also after the
+//! connection has moved on or is gone: then every call says so and does nothing.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{BodyError, Gone, UpgradeError};
+use crate::handler::{ConnectionInfo, Handler};
+use crate::headers::{HeaderBlock, HeaderBlockRef};
+use crate::http1::Conn;
+
+/// A response head. Borrowed: it is encoded before the call it is given to returns.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// Status code, 200 to 999 (101 only with `upgrade`).
+    pub status: u16,
+    /// Reason phrase; empty = the standard one.
+    pub reason: &'a [u8],
+    /// Fields. `Content-Length`, `Transfer-Encoding` and `Connection: close` in them are left out: framing
+    /// is the server's.
+    pub headers: HeaderBlockRef<'a>,
+    /// The body's length, when known.
+    pub content_length: Option<u64>,
+    /// Close the connection afterwards.
+    pub close: bool,
+}
+
+/// What a read of the request body gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyRead {
+    /// So many bytes were copied; 0 only for an empty destination: data waits.
+    Data(usize),
+    /// The body is complete; trailers are valid.
+    End,
+    /// Nothing now: `Handler::body_ready` follows once.
+    WouldBlock,
+}
+
+/// What a write took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of `extra` that were taken.
+    pub extra_taken: usize,
+    /// Whether the window has room left. If not, or if `extra` was not taken whole, `Handler::writable`
+    /// follows once.
+    pub room: bool,
+}
+
+/// See the module's documentation.
+pub struct Exchange {
+    conn: Arc<Conn>,
+    handler: Arc<Arc<dyn Handler>>,
+    seq: u64,
+    request_id: u64,
+    has_body: bool,
+    upgradable: bool,
+    tag: AtomicU64,
+    /// The response is complete, or the handler knows that the client is gone.
+    over: AtomicBool,
+    upgraded: AtomicBool,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        conn: Arc<Conn>,
+        handler: Arc<Arc<dyn Handler>>,
+        seq: u64,
+        request_id: u64,
+        has_body: bool,
+        upgradable: bool,
+    ) -> Self {
+        Self {
+            conn,
+            handler,
+            seq,
+            request_id,
+            has_body,
+            upgradable,
+            tag: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+        }
+    }
+
+    /// Facts of the connection.
+    pub fn connection(&self) -> &ConnectionInfo {
+        self.conn.info()
+    }
+
+    /// Unique in the process.
+    pub fn request_id(&self) -> u64 {
+        self.request_id
+    }
+
+    /// The handler's own number, 0 at first.
+    pub fn tag(&self) -> u64 {
+        self.tag.load(Ordering::Acquire)
+    }
+
+    /// Sets the handler's own number.
+    pub fn set_tag(&self, tag: u64) {
+        self.tag.store(tag, Ordering::Release);
+    }
+
+    /// Whether `upgrade` can succeed for this request.
+    pub fn is_upgradable(&self) -> bool {
+        self.upgradable
+    }
+
+    /// Copies request body bytes to `dst`, without blocking. The first call sends `100 Continue` if the
+    /// client waits for it. After an upgrade: raw bytes. One reader at a time.
+    pub fn read_body(&self, dst: &mut [u8]) -> Result<BodyRead, BodyError> {
+        if !self.has_body && !self.upgraded.load(Ordering::Acquire) {
+            return Ok(BodyRead::End);
+        }
+        self.conn.read_body(self.seq, dst)
+    }
+
+    /// Calls `f` with the request's trailers: empty before [`BodyRead::End`].
+    pub fn request_trailers<R>(&self, f: impl FnOnce(&HeaderBlock) -> R) -> R {
+        self.conn.request_trailers(self.seq, f)
+    }
+
+    /// Starts the response with `head` (ignored once it has started; `None` at the start = a bare 200),
+    /// then writes. `first` is always taken whole, `extra` as far as the window has room. Both empty:
+    /// everything held is pushed out.
+    pub fn write(&self, head: Option<&ResponseHead<'_>>, first: &[u8], extra: &[u8]) -> Result<Written, Gone> {
+        self.conn.write(self.seq, head, first, extra)
+    }
+
+    /// Sends `count` bytes of `file` from `offset`, behind everything written so far, without copying
+    /// them through memory. `false`: `Handler::writable` follows when all has been handed to the kernel.
+    pub fn send_file(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        file: OwnedFd,
+        offset: u64,
+        count: u64,
+    ) -> Result<bool, Gone> {
+        self.conn.send_file(self.seq, head, file, offset, count)
+    }
+
+    /// Completes the response with `last` and, where the framing allows it, `trailers`. Fewer bytes than
+    /// the announced `Content-Length` reset the connection.
+    pub fn finish(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        last: &[u8],
+        trailers: HeaderBlockRef<'_>,
+    ) -> Result<(), Gone> {
+        // Before the bytes leave: the client may close at once, and that is no abort.
+        self.over.store(true, Ordering::Release);
+        self.conn.finish(self.seq, head, last, trailers)
+    }
+
+    /// Answers 101 with `head` and turns the connection into raw bytes both ways. `finish` ends it.
+    pub fn upgrade(&self, head: &ResponseHead<'_>) -> Result<(), UpgradeError> {
+        if !self.upgradable {
+            return Err(UpgradeError::NotUpgradable);
+        }
+        self.conn.upgrade(self.seq, head)?;
+        self.upgraded.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Resets the connection, unless the response is complete.
+    pub fn abort(&self) {
+        self.over.store(true, Ordering::Release);
+        self.conn.abort(self.seq);
+    }
+
+    /// Whether the response has started, is complete or can no longer be sent.
+    pub fn response_started(&self) -> bool {
+        self.conn.response_started(self.seq)
+    }
+
+    pub(crate) fn handler(&self) -> &dyn Handler {
+        &**self.handler
+    }
+
+    /// Tells the handler that the client is gone, unless it knows or the response is complete.
+    pub(crate) fn notify_aborted(&self) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            self.handler().aborted(self);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.conn.abandoned(self.seq, self.request_id);
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("request_id", &self.request_id).field("tag", &self.tag()).finish_non_exhaustive()
+    }
+}

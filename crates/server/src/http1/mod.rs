@@ -1,0 +1,16 @@
+//! HTTP/1.1 and 1.0: finding and checking heads, body framing, and the state machine of a connection.
+
+mod body;
+mod buffer;
+mod chunked;
+mod conn;
+mod connection;
+mod framing;
+mod head;
+mod host;
+mod rejection;
+mod scan;
+
+pub(crate) use chunked::is_forbidden as is_forbidden_trailer;
+pub(crate) use conn::Conn;
+pub(crate) use connection::serve;

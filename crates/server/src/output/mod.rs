@@ -1,0 +1,372 @@
+//! What leaves a connection, in order: the state of the current response, and bytes not sent yet.
+//!
+//! *Direct write*: whoever produces bytes writes them to the socket on its own thread, under the
+//! connection's output lock; only what the kernel does not take is queued and left to the connection's
+//! task. *Corked*: while the handler runs inline on the driver, bytes are only collected, so that a
+//! response that is complete when the call returns leaves in one write, with `Content-Length` and
+//! together with other pipelined responses. A driver that gets stuck is uncorked by the watchdog.
+
+mod encode;
+mod framed;
+mod queue;
+mod start;
+mod wire;
+
+use std::os::fd::OwnedFd;
+use std::sync::Weak;
+
+use crate::clock;
+use crate::config::Limits;
+use crate::error::Gone;
+use crate::exchange::{Exchange, ResponseHead, Written};
+use crate::headers::HeaderBlockRef;
+
+use queue::Queue;
+pub(crate) use encode::reason;
+pub(crate) use wire::Wire;
+
+/// Corked bytes above this are written anyway.
+const CORK_MAX: usize = 64 * 1024;
+
+pub(crate) use crate::http1::is_forbidden_trailer;
+
+/// How far the current response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No exchange is in flight.
+    Idle,
+    /// The head has not been given.
+    Waiting,
+    /// The head has been given, the body not entirely.
+    Body,
+    /// Upgraded: raw bytes.
+    Raw,
+    /// Everything has been given; bytes may still be queued.
+    Complete,
+    /// Nothing will be sent any more.
+    Dead,
+}
+
+/// How the body is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// The head is in the queue without its framing, the body in `held`: not decided yet.
+    Open,
+    /// So many bytes are left.
+    Length(u64),
+    Chunked,
+    UntilClose,
+    /// There is no body; what is given is dropped. Counts it.
+    Discard,
+}
+
+/// Facts of a request that shape its response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestFacts {
+    /// 10 or 11.
+    pub(crate) version: u8,
+    pub(crate) is_head: bool,
+    /// The client asked for the connection to be closed.
+    pub(crate) close: bool,
+    pub(crate) trailers: bool,
+    /// The client waits for `100 Continue`.
+    pub(crate) expect: bool,
+}
+
+/// Facts of the server at the time of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Env<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) draining: bool,
+}
+
+/// The output of one connection. Every method that takes a [`Wire`] may write to it.
+#[derive(Debug)]
+pub(crate) struct Output {
+    queue: Queue,
+    phase: Phase,
+    framing: Framing,
+    /// Body bytes of a response whose framing is open.
+    held: Vec<u8>,
+    corked: bool,
+    facts: RequestFacts,
+    /// Number of the current request on this connection.
+    seq: u64,
+    exchange: Weak<Exchange>,
+    close: bool,
+    want_writable: bool,
+    excess_logged: bool,
+    /// Coarse time at which a blocked client is given up, and the progress it must exceed.
+    give_up: Option<(u64, u64)>,
+}
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: Queue::default(),
+            phase: Phase::Idle,
+            framing: Framing::Open,
+            held: Vec::new(),
+            corked: false,
+            facts: RequestFacts::default(),
+            seq: 0,
+            exchange: Weak::new(),
+            close: false,
+            want_writable: false,
+            excess_logged: false,
+            give_up: None,
+        }
+    }
+
+    /// A new exchange starts. Later calls name it by `seq`.
+    pub(crate) fn begin(&mut self, seq: u64, facts: RequestFacts, exchange: Weak<Exchange>, corked: bool) {
+        self.phase = if self.phase == Phase::Dead { Phase::Dead } else { Phase::Waiting };
+        self.framing = Framing::Open;
+        self.held.clear();
+        self.corked |= corked;
+        self.facts = facts;
+        self.seq = seq;
+        self.exchange = exchange;
+        self.close = false;
+        self.want_writable = false;
+        self.excess_logged = false;
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn exchange(&self) -> &Weak<Exchange> {
+        &self.exchange
+    }
+
+    /// Whether `seq` is the current exchange and its response not complete.
+    pub(crate) fn is_open(&self, seq: u64) -> bool {
+        self.seq == seq && matches!(self.phase, Phase::Waiting | Phase::Body | Phase::Raw)
+    }
+
+    /// Whether the response of `seq` has begun.
+    pub(crate) fn has_started(&self, seq: u64) -> bool {
+        self.seq != seq || self.phase != Phase::Waiting
+    }
+
+    /// Whether the connection ends after this response.
+    pub(crate) fn closes(&self) -> bool {
+        self.close
+    }
+
+    /// Has the connection end after this response.
+    pub(crate) fn close_after(&mut self) {
+        self.close = true;
+    }
+
+    pub(crate) fn is_corked(&self) -> bool {
+        self.corked
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.queue.pending()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether the client still waits for `100 Continue`; the answer is `false` from then on.
+    pub(crate) fn take_expect(&mut self) -> bool {
+        std::mem::take(&mut self.facts.expect) && self.phase == Phase::Waiting
+    }
+
+    /// Sends `100 Continue` now, also when corked: the reader waits for what the client sends upon it.
+    pub(crate) fn send_continue(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
+        self.queue.tail().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.flush(wire, env)
+    }
+
+    /// Takes `first` whole and as much of `extra` as the window has room for.
+    pub(crate) fn write(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        head: Option<&ResponseHead<'_>>,
+        first: &[u8],
+        extra: &[u8],
+    ) -> Result<Written, Gone> {
+        self.ensure_started(wire, env, head, None, false)?;
+        let taken = self.push(wire, env, first, extra);
+        let extra_taken = self.alive(wire, taken)?;
+        self.update_give_up(env);
+        let room = self.has_room(env);
+        self.want_writable |= !room || extra_taken < extra.len();
+        Ok(Written { extra_taken, room })
+    }
+
+    /// Queues a file range and sends what the kernel takes; `true` when all of it has been handed over.
+    pub(crate) fn send_file(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        head: Option<&ResponseHead<'_>>,
+        file: OwnedFd,
+        offset: u64,
+        count: u64,
+    ) -> Result<bool, Gone> {
+        self.ensure_started(wire, env, head, None, false)?;
+        self.push_file(env, file, offset, count);
+        self.flush(wire, env)?;
+        let done = !self.queue.has_file();
+        self.want_writable |= !done;
+        Ok(done)
+    }
+
+    /// Completes the response. A response shorter than its `Content-Length` resets the connection.
+    pub(crate) fn finish(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        head: Option<&ResponseHead<'_>>,
+        last: &[u8],
+        trailers: HeaderBlockRef<'_>,
+    ) -> Result<(), Gone> {
+        let with_trailers = self.facts.trailers && !trailers.is_empty();
+        let corked = std::mem::replace(&mut self.corked, true);
+        let started = self.ensure_started(wire, env, head, Some(last.len()), with_trailers);
+        let result = started.and_then(|()| self.complete(wire, env, last, trailers, with_trailers));
+        self.corked = corked;
+        let flushed = if corked { Ok(()) } else { self.flush(wire, env) };
+        result.and(flushed)
+    }
+
+    /// Answers 101 and makes both directions raw.
+    pub(crate) fn upgrade(&mut self, wire: &Wire, env: Env<'_>, head: &ResponseHead<'_>) -> Result<(), Upgrade> {
+        let asked = encode::head(self.queue.tail(), head).map_err(|error| {
+            tracing::warn!(%error, "an upgrade's response head cannot be sent");
+            Upgrade::BadHead
+        })?;
+        if !asked.connection {
+            encode::field(self.queue.tail(), b"Connection", b"Upgrade");
+        }
+        self.queue.tail().extend_from_slice(b"\r\n");
+        self.phase = Phase::Raw;
+        self.framing = Framing::UntilClose;
+        self.close = true;
+        // Raw bytes are a conversation: none may wait for the handler to return.
+        self.corked = false;
+        self.flush(wire, env).map_err(|Gone| Upgrade::Gone)
+    }
+
+    /// Ends everything at once.
+    pub(crate) fn kill(&mut self) {
+        self.phase = Phase::Dead;
+        self.queue.clear();
+        self.held = Vec::new();
+        self.corked = false;
+        self.give_up = None;
+    }
+
+    /// The exchange ended without a response: 500, or a reset when a part of it has been sent.
+    pub(crate) fn fail(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
+        if self.phase == Phase::Waiting {
+            self.answer_500();
+            if !self.corked { self.flush(wire, env) } else { Ok(()) }
+        } else {
+            wire.reset();
+            self.kill();
+            Err(Gone)
+        }
+    }
+
+    /// Appends a complete response that no handler made, and has the connection close.
+    pub(crate) fn raw_response(&mut self, bytes: &[u8]) {
+        self.queue.tail().extend_from_slice(bytes);
+        self.close = true;
+        self.phase = Phase::Complete;
+    }
+
+    /// Ends collecting: everything held is written as far as the kernel takes it.
+    pub(crate) fn uncork(&mut self, wire: &Wire, env: Env<'_>) {
+        if std::mem::replace(&mut self.corked, false) {
+            if self.phase == Phase::Body && self.framing == Framing::Open {
+                self.settle(env);
+            }
+            let _ = self.flush(wire, env);
+        }
+    }
+
+    /// Sends queued bytes. `writable` = the socket has become writable since the last time. Answers
+    /// whether the handler must now be told that it may write.
+    pub(crate) fn pump(&mut self, wire: &Wire, env: Env<'_>, writable: bool) -> bool {
+        if writable {
+            self.queue.unblock();
+        }
+        if !self.corked && !self.queue.is_empty() {
+            let _ = self.flush(wire, env);
+        }
+        let drained = self.queue.pending() <= env.limits.write_window / 2 && !self.queue.has_file();
+        let open = matches!(self.phase, Phase::Body | Phase::Raw | Phase::Dead);
+        (drained || self.phase == Phase::Dead) && open && std::mem::take(&mut self.want_writable)
+    }
+
+    /// Whether the client has not taken a byte for too long.
+    pub(crate) fn is_stuck(&self, now: u64) -> bool {
+        self.give_up.is_some_and(|(at, progress)| now >= at && self.queue.progress() == progress)
+    }
+
+    /// When to look at [`Self::is_stuck`]; 0 = never.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.give_up.map_or(0, |(at, _)| at)
+    }
+
+    /// Gives memory back; only while idle.
+    pub(crate) fn free(&mut self) {
+        self.queue.free();
+        self.held = Vec::new();
+    }
+
+    fn has_room(&self, env: Env<'_>) -> bool {
+        let held = if self.framing == Framing::Open { self.held.len() } else { 0 };
+        self.queue.pending() + held < env.limits.write_window.max(1) && !self.queue.has_file()
+    }
+
+    fn flush(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
+        if self.phase == Phase::Dead {
+            return Err(Gone);
+        }
+        if self.phase == Phase::Body && self.framing == Framing::Open {
+            // The head is not whole yet; it goes out when the framing is settled.
+            return Ok(());
+        }
+        let flushed = self.queue.flush(wire);
+        self.alive(wire, flushed)?;
+        self.update_give_up(env);
+        Ok(())
+    }
+
+    fn update_give_up(&mut self, env: Env<'_>) {
+        if !self.queue.is_blocked() || self.queue.is_empty() {
+            self.give_up = None;
+            return;
+        }
+        let progress = self.queue.progress();
+        if self.give_up.is_none_or(|(_, before)| before != progress) {
+            self.give_up = Some((clock::deadline(env.limits.write_timeout), progress));
+        }
+    }
+
+    /// A failed write ends the connection; what the client got must not look complete.
+    fn alive<T>(&mut self, wire: &Wire, result: std::io::Result<T>) -> Result<T, Gone> {
+        result.map_err(|error| {
+            tracing::debug!(%error, "a response could not be sent");
+            wire.reset();
+            self.kill();
+            Gone
+        })
+    }
+}
+
+/// Why an upgrade failed at the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    BadHead,
+    Gone,
+}

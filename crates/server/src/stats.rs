@@ -1,0 +1,81 @@
+//! Counters of a server: what came, what was refused, and how threads were used.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A snapshot of a server's counters. All count from the server's start unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub connections: u64,
+    /// Request heads that reached the handler.
+    pub requests: u64,
+    /// Requests refused as malformed: 400.
+    pub rejected_malformed: u64,
+    /// Heads not complete in time: 408.
+    pub rejected_timeout: u64,
+    /// Bodies announced larger than the limit: 413.
+    pub rejected_body: u64,
+    /// Request lines too long: 414.
+    pub rejected_line: u64,
+    /// Heads too large: 431.
+    pub rejected_head: u64,
+    /// Methods not implemented: 501.
+    pub rejected_method: u64,
+    /// HTTP versions not supported: 505.
+    pub rejected_version: u64,
+    /// Times accepting paused because of `max_connections`.
+    pub connection_limit_hits: u64,
+    /// Times accepting paused because the system refused a descriptor or memory.
+    pub accept_failures: u64,
+    /// Connections reset because the client did not read for `write_timeout`.
+    pub write_timeouts: u64,
+    /// I/O threads replaced because they were stuck in a handler.
+    pub replaced_threads: u64,
+    /// Handler runs on the pool.
+    pub pool_runs: u64,
+    /// Handler runs on an I/O thread.
+    pub inline_runs: u64,
+    /// Threads that exist now, watchdog excluded.
+    pub threads: u64,
+}
+
+/// The live counters that are not counted per shard.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) rejected_malformed: AtomicU64,
+    pub(crate) rejected_timeout: AtomicU64,
+    pub(crate) rejected_body: AtomicU64,
+    pub(crate) rejected_line: AtomicU64,
+    pub(crate) rejected_head: AtomicU64,
+    pub(crate) rejected_method: AtomicU64,
+    pub(crate) rejected_version: AtomicU64,
+    pub(crate) connection_limit_hits: AtomicU64,
+    pub(crate) accept_failures: AtomicU64,
+    pub(crate) write_timeouts: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Copies every counter kept here into a snapshot.
+    pub(crate) fn fill(&self, stats: &mut Stats) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        stats.accepted = get(&self.accepted);
+        stats.rejected_malformed = get(&self.rejected_malformed);
+        stats.rejected_timeout = get(&self.rejected_timeout);
+        stats.rejected_body = get(&self.rejected_body);
+        stats.rejected_line = get(&self.rejected_line);
+        stats.rejected_head = get(&self.rejected_head);
+        stats.rejected_method = get(&self.rejected_method);
+        stats.rejected_version = get(&self.rejected_version);
+        stats.connection_limit_hits = get(&self.connection_limit_hits);
+        stats.accept_failures = get(&self.accept_failures);
+        stats.write_timeouts = get(&self.write_timeouts);
+    }
+}

@@ -1,0 +1,34 @@
+// Two responses that go on: the clock's events, and the slow text.
+
+export function startClock() {
+  const time = document.getElementById("clock-time");
+  const listeners = document.getElementById("clock-listeners");
+  const events = new EventSource("api/clock");
+  events.addEventListener("message", (event) => {
+    const tick = JSON.parse(event.data);
+    time.textContent = tick.time;
+    listeners.textContent = tick.listeners === 1 ? "You alone are listening." : `${tick.listeners} pages are listening.`;
+  });
+  events.addEventListener("error", () => {
+    time.textContent = "--:--:--";
+    listeners.textContent = "Connecting again…";
+  });
+
+  const button = document.getElementById("slow-start");
+  const output = document.getElementById("slow-text");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    output.hidden = false;
+    output.textContent = "";
+    try {
+      const response = await fetch("api/slow", { cache: "no-store" });
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        output.textContent += part.value;
+      }
+    } catch {
+      output.textContent += "(cut off)";
+    }
+    button.disabled = false;
+  });
+}

@@ -1,0 +1,30 @@
+// The buttons that make trouble, and what came of it.
+
+export function startTrouble() {
+  for (const button of document.querySelectorAll("[data-trouble]")) {
+    const kind = button.dataset.trouble;
+    const outcome = document.querySelector(`[data-outcome="${kind}"]`);
+    let waiting = 0;
+    button.addEventListener("click", async () => {
+      waiting++;
+      const start = performance.now();
+      outcome.textContent = waiting > 1 ? `${waiting} are waiting…` : "Waiting…";
+      const said = await make(kind);
+      waiting--;
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      outcome.textContent = waiting > 0 ? `${waiting} are waiting…` : `${said} after ${seconds} s.`;
+    });
+  }
+  document.addEventListener("new-process", (event) => {
+    document.querySelector('[data-outcome="crash"]').textContent = `A new process, ${event.detail.pid}, has taken over.`;
+  });
+}
+
+async function make(kind) {
+  try {
+    const response = await fetch(`api/trouble/${kind}`, { method: "POST", cache: "no-store" });
+    return response.status === 404 ? "This site does not allow it, it said" : `Answered ${response.status}`;
+  } catch {
+    return "The connection was cut";
+  }
+}

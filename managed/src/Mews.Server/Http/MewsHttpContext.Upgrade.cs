@@ -1,0 +1,113 @@
+// Leaving HTTP: after an upgrade the app reads and writes the connection's bytes itself.
+
+using System;
+using System.IO;
+using System.Threading.Tasks;
+using Mews.Server.IO;
+using Mews.Server.Interop;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Mews.Server.Http;
+
+internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
+{
+    private bool _upgraded;
+    private UpgradeStream? _upgradeStream;
+
+    bool IHttpUpgradeFeature.IsUpgradableRequest => _version == 11 && !_hasBody;
+
+    async Task<Stream> IHttpUpgradeFeature.UpgradeAsync()
+    {
+        if (_version != 11)
+        {
+            throw new InvalidOperationException("Upgrade requires HTTP/1.1.");
+        }
+
+        if (_hasBody)
+        {
+            throw new InvalidOperationException("Cannot upgrade a non-upgradable request. Check IHttpUpgradeFeature.IsUpgradableRequest to determine if a request can be upgraded.");
+        }
+
+        if (_upgraded)
+        {
+            throw new InvalidOperationException("IHttpUpgradeFeature.UpgradeAsync was already called and can only be called once per connection.");
+        }
+
+        if (_started)
+        {
+            throw new InvalidOperationException("The request cannot be upgraded because the response has already started.");
+        }
+
+        _statusCode = 101;
+        _reasonPhrase = null;
+        await StartSlowAsync();
+        ulong handle = _handle;
+        int status = Native.Upgrade(handle);
+        if (status is Status.InvalidCall or Status.Unsupported)
+        {
+            throw new InvalidOperationException("The server refused to upgrade this request.");
+        }
+
+        _upgraded = true;
+        _writer.Drop();
+        if (status < 0)
+        {
+            OnClientGone(handle);
+        }
+
+        return _upgradeStream = new UpgradeStream(this, handle);
+    }
+
+    /// <summary>Reads raw bytes of an upgraded connection; 0 when the client has sent its last.</summary>
+    internal ValueTask<int> ReadUpgradedAsync(ulong handle, Memory<byte> buffer, System.Threading.CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<int>(cancellationToken);
+        }
+
+        ObjectDisposedException.ThrowIf(_handle != handle, typeof(UpgradeStream));
+        if (_bodyError is not null)
+        {
+            return ValueTask.FromException<int>(_bodyError);
+        }
+
+        int read = Native.BodyRead(handle, buffer.Span);
+        if (read == Status.WouldBlock)
+        {
+            return ReadSlowAsync(handle, buffer, cancellationToken);
+        }
+
+        return TryAccount(ref read, buffer.Length) ? new ValueTask<int>(read) : ValueTask.FromException<int>(_bodyError!);
+    }
+
+    /// <summary>Writes raw bytes to an upgraded connection. Writing to a client that is gone does nothing.</summary>
+    internal ValueTask WriteUpgradedAsync(ulong handle, ReadOnlyMemory<byte> buffer, System.Threading.CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
+        ObjectDisposedException.ThrowIf(_handle != handle, typeof(UpgradeStream));
+        if (IsAborted || buffer.Length == 0)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        ValueTask<System.IO.Pipelines.FlushResult> push = PushAsync(buffer, cancellationToken);
+        if (push.IsCompletedSuccessfully)
+        {
+            push.GetAwaiter().GetResult();
+            return ValueTask.CompletedTask;
+        }
+
+        return new ValueTask(push.AsTask());
+    }
+
+    private void ResetUpgrade()
+    {
+        _upgraded = false;
+        _upgradeStream = null;
+    }
+}

@@ -1,0 +1,106 @@
+//! A benchmark's result: a Markdown table for people and JSON with every round for those who doubt it.
+
+use crate::command::Step;
+use crate::dotnet::Dotnet;
+use crate::paths;
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// One benchmark's result.
+pub(crate) struct Report {
+    /// Names the files.
+    pub(crate) name: &'static str,
+    pub(crate) title: String,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// What the reader must know to trust the table or not.
+    pub(crate) notes: Vec<String>,
+    /// Every round.
+    pub(crate) raw: Value,
+}
+
+impl Report {
+    /// Prints the table, and writes it and the raw numbers to `target/bench`.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(crate) fn publish(&self, dotnet: &Dotnet) -> Result<()> {
+        let machine = machine(dotnet);
+        let text = self.markdown(&machine);
+        print!("{text}");
+        let folder = paths::target().join("bench");
+        let data =
+            json!({ "bench": self.name, "machine": machine, "notes": self.notes, "results": self.raw });
+        for (extension, content) in [("md", text), ("json", format!("{data:#}\n"))] {
+            let file = folder.join(format!("{}.{extension}", self.name));
+            std::fs::write(&file, content).with_context(|| format!("cannot write {}", file.display()))?;
+            eprintln!("xtask: wrote {}", paths::shown(&file));
+        }
+        Ok(())
+    }
+
+    fn markdown(&self, machine: &Value) -> String {
+        let mut text = format!("## {}\n\n", self.title);
+        let word = |key: &str| machine[key].as_str().unwrap_or("unknown").to_owned();
+        let processors = machine["processors"].as_u64().unwrap_or(0);
+        let _ = writeln!(
+            text,
+            "{processors} × {}, Linux {}, ASP.NET Core {}, commit {}\n",
+            word("processor"),
+            word("kernel"),
+            word("aspnet"),
+            word("commit")
+        );
+        let mut line = |cells: &[String]| {
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        };
+        line(&self.header);
+        line(&vec!["---".to_owned(); self.header.len()]);
+        self.rows.iter().for_each(|row| line(row));
+        for note in &self.notes {
+            let _ = write!(text, "\n- {note}");
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Where the numbers come from.
+fn machine(dotnet: &Dotnet) -> Value {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpuinfo.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let commit = Step::new("git").args(["describe", "--always", "--dirty"]).capture_any();
+    let commit =
+        commit.ok().filter(|output| output.status.success()).map(|output| output.stdout.trim().to_owned());
+    json!({
+        "processor": model.map(|(_, name)| name),
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+        "kernel": kernel.trim(),
+        "aspnet": dotnet.aspnet,
+        "commit": commit,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_markdown() {
+        let cells = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let report = Report {
+            name: "x",
+            title: "X".to_owned(),
+            header: cells(&["a", "b"]),
+            rows: vec![cells(&["1", "2"])],
+            notes: vec!["so so".to_owned()],
+            raw: Value::Null,
+        };
+        let text = report.markdown(&json!({ "processors": 2, "kernel": "6.1" }));
+        assert!(text.contains("| a | b |\n| --- | --- |\n| 1 | 2 |\n\n- so so\n"), "{text}");
+        assert!(text.contains("Linux 6.1"), "{text}");
+    }
+}
