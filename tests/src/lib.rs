@@ -23,7 +23,7 @@ pub mod proc;
 mod random;
 pub mod wait;
 
-pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost};
+pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost, kill};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -181,6 +182,20 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Holds `file` locked until the answer is dropped or this process ends, however it ends; says what it waits for.
+///
+/// # Errors
+/// The file cannot be opened or locked.
+pub(crate) fn lock(file: &Path, holder: &str) -> Result<File> {
+    let open = File::options().create(true).truncate(false).write(true).open(file);
+    let lock = open.with_context(|| format!("cannot open {}", file.display()))?;
+    if lock.try_lock().is_err() {
+        eprintln!("xtask: waiting for {holder} ({})", crate::paths::shown(file));
+        lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
+    }
+    Ok(lock)
 }
 
 /// Replaces `to` with `content` in one step, so that a process that has the old file mapped keeps it whole.

@@ -10,7 +10,7 @@ mod roslyn;
 pub(crate) use locate::Dotnet;
 pub(crate) use roslyn::PrivateCompiler;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use std::path::{Path, PathBuf};
 
 /// The lowest major version of .NET that Mews hosts, and that its C# is compiled for.
@@ -57,8 +57,11 @@ impl Toolchain {
             let compiler = Compiler::Sdk { dotnet: dotnet.clone(), version: version.clone() };
             return Ok(Self { runtime: runtime.clone(), compiler });
         }
-        let private = kit::ensure(&crate::paths::private_dotnet()).with_context(|| {
-            format!("no suitable .NET was found, and no private one could be made\n{}", search.story())
+        let private = kit::ensure(&crate::paths::private_dotnet()).map_err(|error| {
+            let story = search.story();
+            anyhow!(
+                "a private .NET could not be made: {error:#}\nAn installed one was looked for first:\n{story}"
+            )
         })?;
         let compiler = match sdk {
             Some((dotnet, version)) => Compiler::Sdk { dotnet, version },

@@ -10,13 +10,12 @@ mod project;
 mod publish;
 mod sdk;
 
-use crate::command::replace_file;
+use crate::command::{lock, replace_file};
 use crate::dotnet::{Compiler, PrivateCompiler, Toolchain};
 use crate::paths;
 use anyhow::{Context as _, Result, bail};
 use project::Project;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The folders of `managed/` that hold projects.
@@ -42,7 +41,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
 pub(crate) fn build(toolchain: &Toolchain, only: &[String]) -> Result<()> {
     let output = paths::managed_output();
     std::fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
-    let _lock = lock(&output.join(".lock"))?;
+    let _lock = lock(&output.join(".lock"), "another run that builds the C# projects")?;
     let projects = in_order(find()?)?;
     remove_stale(&output, &projects)?;
     let projects = select(projects, only)?;
@@ -207,13 +206,6 @@ fn select(projects: Vec<Project>, only: &[String]) -> Result<Vec<Project>> {
         wanted.extend(project::closure(project, &projects).iter().map(|reference| reference.file.clone()));
     }
     Ok(projects.into_iter().filter(|project| wanted.contains(&project.file)).collect())
-}
-
-fn lock(file: &Path) -> Result<File> {
-    let open = File::options().create(true).truncate(false).write(true).open(file);
-    let lock = open.with_context(|| format!("cannot open {}", file.display()))?;
-    lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
-    Ok(lock)
 }
 
 #[cfg(test)]

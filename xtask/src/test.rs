@@ -12,7 +12,7 @@ const MANAGED_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Passed on to `cargo test --workspace`; after a second `--`, to the test programs
+    /// Passed on to `cargo test` (`-p NAME` instead of the whole workspace); after a second `--`, to the test programs
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -32,14 +32,22 @@ pub(crate) fn task(options: &Options) -> Result<()> {
     }
     cargo().args(["build", "--package", "mews"]).cure("see the compiler's errors above").run()?;
     cargo()
-        .args(["test", "--workspace"])
+        .arg("test")
+        .args((!names_package(&options.arguments)).then_some("--workspace"))
         .args(&options.arguments)
         .envs(&dotnet)
         .env("MEWS_TEST_DOTNET_ROOT", &toolchain.runtime.root)
         .env("MEWS_TEST_APPS", paths::managed_output())
         .env("MEWS_TEST_BINARY", paths::mews("debug"))
-        .cure("the failed tests are listed above")
+        .cure("the errors or failed tests are listed above")
         .run()
+}
+
+/// Whether cargo is told which packages to test.
+fn names_package(arguments: &[String]) -> bool {
+    let own = arguments.iter().take_while(|word| *word != "--");
+    let mut own = own.map(String::as_str);
+    own.any(|word| word.starts_with("-p") || word.starts_with("--package"))
 }
 
 /// The test programs among the published projects: those whose name ends in `.Tests`.
@@ -57,4 +65,17 @@ fn managed_tests() -> Result<Vec<PathBuf>> {
         );
     }
     Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_package_replaces_the_workspace() {
+        let named =
+            |words: &[&str]| names_package(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert!(named(&["-p", "e2e"]) && named(&["--package=e2e"]) && named(&["-pe2e"]));
+        assert!(!named(&[]) && !named(&["--quiet"]) && !named(&["--", "-p"]));
+    }
 }

@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
     let plan = site.resolve().map_err(Fatal::configuration)?;
     let bound = listeners::bind(&urls).map_err(Fatal::failed)?;
 
-    let outputs = outputs().map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
+    let outputs =
+        outputs().map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
     log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
     let supervisor = Supervisor::new(site, plan, bound, arguments.log_format, outputs);
     supervisor.map_err(Fatal::failed)?.run()

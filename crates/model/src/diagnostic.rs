@@ -230,7 +230,7 @@ error: no root
     fn a_span_ends_with_its_line_and_strange_ranges_are_harmless() {
         let source = source();
         assert_eq!(source.span(0..usize::MAX), Span { line: 1, column: 1, length: 3 });
-        assert_eq!(source.span(usize::MAX..0).line, 3);
+        assert_eq!(source.span(usize::MAX..usize::MAX).line, 3);
         for start in 0..source.text.len() + 2 {
             for end in 0..source.text.len() + 2 {
                 let span = source.span(start..end);

@@ -99,7 +99,8 @@ pub fn app_environment(inherited: &Inherited, parts: Parts<'_>) -> Changes {
 /// of what the app itself sees, as in the original.
 pub fn detailed_errors(worker: &Inherited, configured: &[(String, String)]) -> bool {
     let get = |name: &str| {
-        let configured = || configured.iter().find(|(known, _)| same(known, name)).map(|(_, value)| value.as_str());
+        let configured =
+            || configured.iter().find(|(known, _)| same(known, name)).map(|(_, value)| value.as_str());
         worker.get(name).or_else(configured)
     };
     let development = |name| get(name).is_some_and(|value| value.eq_ignore_ascii_case("Development"));
@@ -161,8 +162,7 @@ mod tests {
     #[test]
     fn inherited_is_preferred_on_request_and_then_not_expanded() {
         for (flag, value) in [("1", "%B%"), ("TRUE", "%B%"), ("yes", "b")] {
-            let inherited =
-                [("ANCM_PREFER_ENVIRONMENT_VARIABLES", flag), ("A", "%B%"), ("B", "b")];
+            let inherited = [("ANCM_PREFER_ENVIRONMENT_VARIABLES", flag), ("A", "%B%"), ("B", "b")];
             let made = changes(&inherited, &[], &[("A", "%B%"), ("C", "%b%%D%")]);
             assert_eq!(made.set[0], ("A".to_owned(), value.to_owned()), "{flag}");
             assert_eq!(made.set[1], ("C".to_owned(), "b%D%".to_owned()));
@@ -171,7 +171,11 @@ mod tests {
 
     #[test]
     fn other_spellings_go_but_the_systems_stay() {
-        let made = changes(&[("connection", "x"), ("PATH", "/bin")], &[], &[("Connection", "y"), ("Path", "%PATH%:/x")]);
+        let made = changes(
+            &[("connection", "x"), ("PATH", "/bin")],
+            &[],
+            &[("Connection", "y"), ("Path", "%PATH%:/x")],
+        );
         assert_eq!(made.remove, ["connection"]);
         assert_eq!(made.set[1], ("Path".to_owned(), "/bin:/x".to_owned()));
     }

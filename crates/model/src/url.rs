@@ -162,7 +162,9 @@ fn split_port<'a>(text: &str, authority: &'a str) -> Result<(&'a str, Option<&'a
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
-            None => Err(error(text, format!("'{after}' after the IPv6 address is not a port; write ':8080'"))),
+            None => {
+                Err(error(text, format!("'{after}' after the IPv6 address is not a port; write ':8080'")))
+            }
         };
     }
     match authority.matches(':').count() {
@@ -176,10 +178,11 @@ fn split_port<'a>(text: &str, authority: &'a str) -> Result<(&'a str, Option<&'a
 }
 
 fn parse_port(text: &str, digits: &str) -> Result<u16, UrlError> {
-    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        if let Ok(port) = digits.parse() {
-            return Ok(port);
-        }
+    if !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(port) = digits.parse()
+    {
+        return Ok(port);
     }
     let problem = if digits.is_empty() {
         "the port after ':' is missing; write for instance ':8080'".to_owned()
@@ -221,7 +224,10 @@ fn parse_host(text: &str, host: &str) -> Result<ListenHost, UrlError> {
     if host.len() <= 253 && host.split('.').all(label) {
         return Ok(ListenHost::Name(host.to_ascii_lowercase()));
     }
-    Err(error(text, format!("'{host}' is not a host name; write an address, localhost, or * for every address")))
+    Err(error(
+        text,
+        format!("'{host}' is not a host name; write an address, localhost, or * for every address"),
+    ))
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ pub fn describe(status: ExitStatus) -> String {
     let dumped = if status.core_dumped() { ", core dumped" } else { "" };
     match name(signal) {
         Some(name) => format!("was killed by {name} (signal {signal}{dumped})"),
-        None => format!("was killed by signal {signal}{}", if dumped.is_empty() { "" } else { " (core dumped)" }),
+        None => {
+            format!("was killed by signal {signal}{}", if dumped.is_empty() { "" } else { " (core dumped)" })
+        }
     }
 }
 

@@ -220,7 +220,7 @@ impl HostBuilder {
             descriptors: Vec::new(),
             expected_logs: self.expected_logs,
             any_logs: self.any_logs,
-            told: false,
+            told: false.into(),
         };
         let ports = wait::poll(PATIENCE, || {
             if let Some(status) = host.child.try_wait().expect("the child can be waited for") {

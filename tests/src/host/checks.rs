@@ -77,7 +77,7 @@ pub(super) fn story(command: &str, folder: &Path, stdout: &Capture, stderr: &Cap
 
 /// The last lines, so that a talkative app does not bury the rest.
 fn end(capture: &Capture) -> String {
-    const LINES: usize = 80;
+    const LINES: usize = 60;
     let lines = capture.lines();
     let skipped = lines.len().saturating_sub(LINES);
     lines[skipped..].iter().map(|line| format!("{line}\n")).collect()

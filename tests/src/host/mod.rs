@@ -14,6 +14,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A `mews run` over a copy of an app's publish folder. Dropping it kills every process it has started; [`TestHost::stop`] stops it and checks.
@@ -31,7 +32,7 @@ pub struct TestHost {
     descriptors: Vec<String>,
     expected_logs: Vec<String>,
     any_logs: bool,
-    told: bool,
+    told: AtomicBool,
 }
 
 impl TestHost {
@@ -209,19 +210,23 @@ impl TestHost {
         self.check_processes();
         assert!(self.stderr.wait_closed(PATIENCE), "stderr is still open\n{}", self.story());
         self.check_log();
-        self.told = true;
+    }
+
+    /// Whether the story is part of a failure's output already.
+    pub(crate) fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// The command, what it printed and what lies in the folder.
     pub fn story(&self) -> String {
+        self.told.store(true, Ordering::Relaxed);
         checks::story(&self.command, &self.folder, &self.stdout, &self.stderr)
     }
 }
 
 impl Drop for TestHost {
     fn drop(&mut self) {
-        if std::thread::panicking() && !self.told {
-            self.told = true;
+        if std::thread::panicking() && !self.is_told() {
             eprintln!("{}", self.story());
         }
         let _ = self.child.kill();
@@ -236,7 +241,11 @@ impl Drop for TestHost {
     }
 }
 
-/// Sends a signal to any process; one that has gone is no error.
+/// Sends a signal to any process that a test host has started; one that has gone is no error.
+pub fn kill(pid: u32, signal: Signal) {
+    signal_process(pid, signal);
+}
+
 pub(crate) fn signal_process(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);

@@ -42,7 +42,7 @@ impl Deref for HostRef {
 impl Drop for HostRef {
     fn drop(&mut self) {
         let Some(host) = self.0.take() else { return };
-        if std::thread::panicking() {
+        if std::thread::panicking() && !host.is_told() {
             eprintln!("{}", host.story());
         }
         // While a test fails, its host is only killed: a second panic would end the whole test process.

@@ -79,6 +79,11 @@ impl Client {
         self.stream.write_all(bytes).context("sending")
     }
 
+    /// Takes what has been received and belongs to no response: the first bytes of an upgraded connection.
+    pub fn buffered(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+
     /// Ends this side's stream; reading goes on.
     pub fn shutdown_write(&self) {
         // Fails when the server has closed already, which the next read tells.

@@ -3,10 +3,10 @@
 
 use super::npm::{self, Package};
 use super::roslyn;
-use crate::command::on_path;
+use crate::command::{lock, on_path};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ pub(crate) fn ensure(root: &Path) -> Result<PathBuf> {
     }
     let beside = root.parent().context("the private .NET needs a folder to lie in")?;
     std::fs::create_dir_all(beside).with_context(|| format!("cannot create {}", beside.display()))?;
-    let _lock = lock(&beside.join(".dotnet.lock"))?;
+    let _lock = lock(&beside.join(".dotnet.lock"), "another run that prepares .NET")?;
     // Another run may have finished while this one waited.
     if is_complete(root, &stamp) {
         return Ok(root.to_path_buf());
@@ -102,16 +102,6 @@ fn stamp() -> String {
 
 fn is_complete(root: &Path, stamp: &str) -> bool {
     std::fs::read_to_string(root.join(STAMP)).is_ok_and(|text| text == stamp)
-}
-
-fn lock(file: &Path) -> Result<File> {
-    let open = File::options().create(true).truncate(false).write(true).open(file);
-    let lock = open.with_context(|| format!("cannot open {}", file.display()))?;
-    if lock.try_lock().is_err() {
-        eprintln!("xtask: waiting for another run that prepares .NET ({})", file.display());
-        lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
-    }
-    Ok(lock)
 }
 
 /// Removes what killed runs left. Only under the lock.

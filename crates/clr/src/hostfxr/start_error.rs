@@ -110,9 +110,12 @@ impl StartError {
             Self::FrameworkMissing { root, .. } => {
                 format!("Install the frameworks that the app's runtimeconfig.json names into {}.", root.display())
             }
-            Self::HostLoad { .. } => {
-                format!("Install .NET for {MACHINE} anew, or update it; publish a self-contained app for linux-{MACHINE}.")
+            Self::HostLoad { path, .. } if path.parent().is_some_and(|folder| folder.join("../../../host").is_dir()) => {
+                format!("Install the .NET runtime for {MACHINE} anew, or update it.")
             }
+            Self::HostLoad { .. } => format!(
+                "Publish the app again with `--self-contained -r linux-{MACHINE}`, and copy the whole output."
+            ),
             Self::Initialize { status, .. } if status.0.cast_unsigned() == 0x8000_80a3 => {
                 "Host each in-process app in an application pool of its own.".to_owned()
             }

@@ -236,11 +236,10 @@ pub fn callbacks() -> ManagedCallbacks {
 }
 
 pub fn start(world: &World) {
+    let callbacks = callbacks();
     // SAFETY: the structure is complete and valid during the call.
-    assert_eq!(
-        unsafe { (world.managed.table.server_start)(&raw const *Box::leak(Box::new(callbacks()))) },
-        0
-    );
+    let code = unsafe { (world.managed.table.server_start)(&raw const callbacks) };
+    assert_eq!(code, 0);
     assert_eq!(world.host.started.load(SeqCst), 1);
 }
 

@@ -6,7 +6,10 @@ use mews_model::environment::{Changes, Inherited};
 
 /// Our own environment, as far as it is text.
 pub(super) fn inherited() -> Inherited {
-    Inherited::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    Inherited::new(
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }
 
 /// The whole environment after the changes; what is not text is passed on as it is.

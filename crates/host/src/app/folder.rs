@@ -77,7 +77,10 @@ pub(super) fn look(folder: &Path) -> Result<Found, FolderError> {
         }
         several => Err(error(
             format!("There are {} apps in {}: {}.", several.len(), folder.display(), several.join(", ")),
-            format!("Choose one by its .dll, as in 'mews run {}'.", folder.join(format!("{}.dll", several[0])).display()),
+            format!(
+                "Choose one by its .dll, as in 'mews run {}'.",
+                folder.join(format!("{}.dll", several[0])).display()
+            ),
         )),
     }
 }
@@ -92,7 +95,10 @@ fn names(folder: &Path) -> Result<Vec<String>, FolderError> {
         Ok(names)
     };
     read().map_err(|problem| {
-        error(format!("The folder {} cannot be read: {problem}.", folder.display()), "Check that it is there and readable.")
+        error(
+            format!("The folder {} cannot be read: {problem}.", folder.display()),
+            "Check that it is there and readable.",
+        )
     })
 }
 
@@ -104,11 +110,13 @@ fn web_config(names: &[String]) -> Option<&str> {
 }
 
 fn no_app(folder: &Path, names: &[String]) -> FolderError {
-    let project = names.iter().find(|name| {
-        [".csproj", ".fsproj", ".vbproj"].iter().any(|extension| name.ends_with(extension))
-    });
+    let project = names
+        .iter()
+        .find(|name| [".csproj", ".fsproj", ".vbproj"].iter().any(|extension| name.ends_with(extension)));
     let cause = match project {
-        Some(project) => format!("{} is a project folder ({project}), not a published app.", folder.display()),
+        Some(project) => {
+            format!("{} is a project folder ({project}), not a published app.", folder.display())
+        }
         None => format!(
             "There is no app in {}: neither web.config nor a *.runtimeconfig.json was found.",
             folder.display()
@@ -141,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_is_found() {
-        let both = folder(&["Web.config", "web.config", "Shop.runtimeconfig.json", "Other.runtimeconfig.json"]);
+        let both =
+            folder(&["Web.config", "web.config", "Shop.runtimeconfig.json", "Other.runtimeconfig.json"]);
         let web_config = both.path().join("web.config");
         assert_eq!(look(both.path()).unwrap(), Found::Configured { web_config });
         let windows = folder(&["Web.Config"]);

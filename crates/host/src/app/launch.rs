@@ -67,7 +67,7 @@ fn first_dll(arguments: &str) -> Option<&str> {
 
 /// `a.dll --x b.dll` is not the name of one file.
 fn has_flag(text: &str) -> bool {
-    text.contains(" -") || text.to_ascii_lowercase().contains(".dll ")
+    text.starts_with('-') || text.contains(" -") || text.to_ascii_lowercase().contains(".dll ")
 }
 
 #[cfg(test)]

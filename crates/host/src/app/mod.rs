@@ -6,5 +6,5 @@ mod launch;
 mod site;
 mod watch;
 
-pub(crate) use site::{Plan, ResolveError, Site, SiteOptions};
+pub(crate) use site::{Plan, Site, SiteOptions};
 pub(crate) use watch::Watch;

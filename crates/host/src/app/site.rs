@@ -117,9 +117,14 @@ impl Site {
         let base = self.base(&inherited)?;
         let model = self.options.hosting_model.unwrap_or(base.model);
         if model == HostingModel::OutOfProcess {
-            let why = match (self.options.hosting_model, base.config.as_ref().and_then(|c| c.asp_net_core.as_ref())) {
+            let why = match (
+                self.options.hosting_model,
+                base.config.as_ref().and_then(|c| c.asp_net_core.as_ref()),
+            ) {
                 (Some(_), _) => "--hosting-model asks for out-of-process hosting",
-                (None, Some(AspNetCore { hosting_model: Some(_), .. })) => "web.config asks for out-of-process hosting",
+                (None, Some(AspNetCore { hosting_model: Some(_), .. })) => {
+                    "web.config asks for out-of-process hosting"
+                }
                 _ => "web.config names no hostingModel, which means out-of-process hosting",
             };
             return Err(other(
@@ -149,7 +154,8 @@ impl Site {
             }
             let mut warnings = Vec::new();
             if let Ok(Found::Configured { web_config }) = folder::look(&self.folder) {
-                warnings.push(format!("{} is not read, since the app's .dll was named", web_config.display()));
+                warnings
+                    .push(format!("{} is not read, since the app's .dll was named", web_config.display()));
             }
             return Ok(plain(dll.clone(), warnings));
         }
@@ -178,7 +184,9 @@ impl Site {
             // Serving such an app without a user would open what was closed.
             return Err(other(
                 StatusCode::BAD_CONFIGURATION,
-                format!("{name} disables anonymousAuthentication, and this version cannot authenticate users."),
+                format!(
+                    "{name} disables anonymousAuthentication, and this version cannot authenticate users."
+                ),
                 "Enable anonymousAuthentication if the app may be used without signing in.",
             ));
         }

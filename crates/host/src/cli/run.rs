@@ -9,8 +9,10 @@ use crate::log::LogFormat;
 
 /// What `mews run` was asked for, as written.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Exit codes: 0 stopped, 1 the app or the host failed, 2 wrong usage, 78 configuration.\n\n\
-    MEWS_LOG sets how much is logged: error, warn, info (default), debug, trace.")]
+#[command(
+    after_help = "Exit codes: 0 stopped, 1 the app or the host failed, 2 wrong usage, 78 configuration.\n\n\
+    MEWS_LOG sets how much is logged: error, warn, info (default), debug, trace."
+)]
 pub(crate) struct RunArguments {
     /// The folder that `dotnet publish` made, or the app's .dll
     #[arg(default_value = ".")]

@@ -128,7 +128,8 @@ fn explain(error: &io::Error, address: SocketAddr) -> String {
         io::ErrorKind::AddrInUse => {
             let holder = match holder::of_port(address.port()) {
                 Some(holder) if holder.pid == std::process::id() => {
-                    return "another URL of the list has the same port on the same addresses; drop one".to_owned();
+                    return "another URL of the list has the same port on the same addresses; drop one"
+                        .to_owned();
                 }
                 Some(holder) => format!(" by {} (pid {})", holder.name, holder.pid),
                 None => String::new(),

@@ -28,6 +28,8 @@ use worker::{Kind, Worker};
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How long the last output may take to be written before the supervisor ends.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// How long killed workers may take to be gone before the supervisor ends without them.
+const KILLED_COLLECTED: Duration = Duration::from_millis(500);
 
 /// Where output goes.
 #[derive(Clone, Debug)]
@@ -107,6 +109,7 @@ impl Supervisor {
     }
 
     fn finish(mut self, code: u8) -> Result<u8, Fatal> {
+        self.collect_killed();
         for worker in self.workers.values_mut() {
             worker.relay_all(&self.outputs);
         }
@@ -114,6 +117,19 @@ impl Supervisor {
         self.outputs.stdout.flush(LAST_OUTPUT);
         self.outputs.stderr.flush(LAST_OUTPUT);
         Ok(code)
+    }
+
+    /// Leaves no killed process behind as a zombie: whoever inherits them may not care.
+    fn collect_killed(&mut self) {
+        let end = Instant::now() + KILLED_COLLECTED;
+        while !self.workers.is_empty() && Instant::now() < end {
+            self.signals.take(SignalKind::Child);
+            self.workers.retain(|_, worker| !worker.has_ended());
+            let left = end.saturating_duration_since(Instant::now());
+            if !self.workers.is_empty() && wait(&self.signals, &BTreeMap::new(), Some(left)).is_err() {
+                return;
+            }
+        }
     }
 
     fn now(&self) -> Moment {

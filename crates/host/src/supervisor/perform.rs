@@ -56,7 +56,8 @@ impl Supervisor {
         let name = plan.app.name.clone();
         let role = Role::Application(Box::new(AppSpec { ..plan.app }));
         if let Err(error) = self.spawn(id, Kind::App, &name, &spawn, role) {
-            let failure = Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
+            let failure =
+                Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
             self.never_ran(id, failure.with_cure("Check the limits of processes, descriptors and memory."));
         }
     }

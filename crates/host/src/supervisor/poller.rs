@@ -30,10 +30,8 @@ pub(super) fn wait(
 ) -> io::Result<Ready> {
     let [stop, child] = signals.descriptors();
     let mut owners = Vec::new();
-    let mut entries = vec![
-        PollFd::from_borrowed_fd(stop, PollFlags::IN),
-        PollFd::from_borrowed_fd(child, PollFlags::IN),
-    ];
+    let mut entries =
+        vec![PollFd::from_borrowed_fd(stop, PollFlags::IN), PollFd::from_borrowed_fd(child, PollFlags::IN)];
     for (id, worker) in workers {
         for (descriptor, sends) in worker.descriptors() {
             let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };

@@ -226,9 +226,9 @@ impl Pipe {
 /// The first line of the runtime's message about an exception that nobody caught, without its beginning.
 fn unhandled_exception(text: &str) -> Option<String> {
     const BEGINNINGS: [&str; 2] = ["Unhandled exception. ", "Unhandled exception: "];
-    let line = text.lines().find_map(|line| {
-        BEGINNINGS.iter().find_map(|beginning| line.trim_start().strip_prefix(beginning))
-    })?;
+    let line = text
+        .lines()
+        .find_map(|line| BEGINNINGS.iter().find_map(|beginning| line.trim_start().strip_prefix(beginning)))?;
     Some(line.trim_end().to_owned())
 }
 
@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn the_exception_is_found_in_the_output() {
-        let text = "info: x\nUnhandled exception. System.InvalidOperationException: No.\n   at Program.Main()\n";
+        let text =
+            "info: x\nUnhandled exception. System.InvalidOperationException: No.\n   at Program.Main()\n";
         assert_eq!(unhandled_exception(text).as_deref(), Some("System.InvalidOperationException: No."));
         assert_eq!(unhandled_exception("nothing"), None);
     }

@@ -241,7 +241,7 @@ impl AppPool {
                     log(out, Level::Warn, "the app ended by itself; it is started again".to_owned());
                 } else {
                     let stop = if cause.ends_with('.') { "" } else { "." };
-                    log(out, Level::Error, format!("the app crashed. {cause}{stop}"));
+                    log(out, Level::Error, format!("the app ended unexpectedly. {cause}{stop}"));
                 }
                 self.restart(now.since(since), &cause, exit.detail.clone(), now, out);
             }
@@ -260,7 +260,14 @@ impl AppPool {
     }
 
     /// After an app that had started is gone.
-    fn restart(&mut self, ran: Duration, why: &str, detail: Option<String>, now: Moment, out: &mut Vec<Effect>) {
+    fn restart(
+        &mut self,
+        ran: Duration,
+        why: &str,
+        detail: Option<String>,
+        now: Moment,
+        out: &mut Vec<Effect>,
+    ) {
         let crashes = self.crashes.failed_after(ran);
         if crashes == 0 {
             self.start(now, out);
@@ -285,10 +292,9 @@ impl AppPool {
 
     fn show(&mut self, failure: Failure, now: Moment, out: &mut Vec<Effect>) {
         self.page = Some(match self.page.take() {
-            Some(Page::Worker { id, since, failure: shown }) => {
-                if shown != failure {
-                    out.push(Effect::UpdateFailurePage(id, failure.clone()));
-                }
+            Some(Page::Worker { id, since, .. }) => {
+                // Also when it is the same failure: the time of the next attempt has changed.
+                out.push(Effect::UpdateFailurePage(id, failure.clone()));
                 Page::Worker { id, since, failure }
             }
             Some(Page::Lost { again_at, .. }) => Page::Lost { again_at, failure },

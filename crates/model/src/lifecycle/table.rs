@@ -31,9 +31,11 @@ pub fn state_table() -> String {
     text
 }
 
+/// A pool, the time, and its app's worker.
 type Built = (AppPool, Moment, WorkerId);
+type State = (&'static str, fn() -> Built);
 
-const STATES: &[(&str, fn() -> Built)] = &[
+const STATES: &[State] = &[
     ("Idle", idle),
     ("Starting", starting),
     ("Starting, page shown", starting_with_page),

@@ -26,11 +26,7 @@ fn utf8(file: &str, bytes: &[u8]) -> Result<String, Box<(Source, Diagnostic)>> {
     }
 }
 
-fn utf16(
-    file: &str,
-    bytes: &[u8],
-    unit: fn([u8; 2]) -> u16,
-) -> Result<String, Box<(Source, Diagnostic)>> {
+fn utf16(file: &str, bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Box<(Source, Diagnostic)>> {
     let pairs = bytes.chunks_exact(2);
     let whole = pairs.remainder().is_empty();
     let units: Vec<u16> = pairs.filter_map(|pair| Some(unit([*pair.first()?, *pair.get(1)?]))).collect();

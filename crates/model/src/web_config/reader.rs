@@ -262,9 +262,11 @@ impl Reader<'_> {
             let bad_name = name.is_empty() || (unique && name.contains(['=', '\0']));
             let problem = if bad_name {
                 let at = child.attribute_node("name").map_or(tag_range(child), |a| a.range());
-                Some(self.source.error(at, format!("{item} has no usable name")).help(
-                    "write name=\"NAME\" value=\"VALUE\"; a name is not empty and holds no '='",
-                ))
+                Some(
+                    self.source
+                        .error(at, format!("{item} has no usable name"))
+                        .help("write name=\"NAME\" value=\"VALUE\"; a name is not empty and holds no '='"),
+                )
             } else if child.attribute("value").is_none() {
                 let message = format!("{item} '{name}' has no value");
                 Some(self.source.error(tag_range(child), message).help("write value=\"…\"; it may be empty"))
@@ -288,9 +290,8 @@ impl Reader<'_> {
         known: impl IntoIterator<Item = &'k str>,
     ) {
         let name = attribute.name();
-        let mut problem = self
-            .source
-            .error(attribute.range_qname(), format!("unknown attribute '{name}' of '{element}'"));
+        let mut problem =
+            self.source.error(attribute.range_qname(), format!("unknown attribute '{name}' of '{element}'"));
         problem = match nearest(name, known) {
             Some(meant) => problem.help(format!("did you mean '{meant}'?")),
             None => problem.help("remove it"),
@@ -336,8 +337,10 @@ impl Reader<'_> {
             Kind::TimeSpan { most } => {
                 let read = time_span(value).filter(|seconds| *seconds <= most);
                 let (hours, minutes) = (most / 3600, most / 60 % 60);
-                let expected =
-                    format!("expected hh:mm:ss up to {hours}:{minutes:02}:{:02}, minutes and seconds to 59", most % 60);
+                let expected = format!(
+                    "expected hh:mm:ss up to {hours}:{minutes:02}:{:02}, minutes and seconds to 59",
+                    most % 60
+                );
                 (read, expected)
             }
             _ => (None, "expected a number".to_owned()),
@@ -373,7 +376,9 @@ impl<'a, 'i> Values<'_, '_, 'a, 'i> {
         if attribute.value().is_empty() && Self::row(name).is_some_and(|row| row.kind == Kind::NonEmpty) {
             let problem = self.reader.source.error(attribute.range(), format!("'{name}' is empty"));
             // The module refuses this itself, unlike values that violate the schema.
-            self.reader.problems.push(problem.help("write what to start, or leave an optional attribute out"));
+            self.reader
+                .problems
+                .push(problem.help("write what to start, or leave an optional attribute out"));
         }
         attribute.value().to_owned()
     }

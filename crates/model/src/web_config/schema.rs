@@ -53,7 +53,12 @@ pub const ASP_NET_CORE: &[Attribute] = &[
         required: true,
         doc: "What to start: dotnet, or the app's executable.",
     },
-    optional("arguments", Kind::Text, "", "Arguments for processPath, in the syntax of a Windows command line."),
+    optional(
+        "arguments",
+        Kind::Text,
+        "",
+        "Arguments for processPath, in the syntax of a Windows command line.",
+    ),
     Attribute {
         name: "hostingModel",
         kind: Kind::HostingModel,
@@ -104,17 +109,17 @@ pub const ASP_NET_CORE: &[Attribute] = &[
         "true",
         "Whether an out-of-process app is told the Windows user.",
     ),
-    optional("disableStartUpErrorPage", Kind::Bool, "false", "Whether start failures are answered without a page."),
+    optional(
+        "disableStartUpErrorPage",
+        Kind::Bool,
+        "false",
+        "Whether start failures are answered without a page.",
+    ),
 ];
 
 /// Attributes that IIS knows on every element.
-pub(super) const UNIVERSAL: &[&str] = &[
-    "lockAttributes",
-    "lockElements",
-    "lockAllAttributesExcept",
-    "lockAllElementsExcept",
-    "lockItem",
-];
+pub(super) const UNIVERSAL: &[&str] =
+    &["lockAttributes", "lockElements", "lockAllAttributesExcept", "lockAllElementsExcept", "lockItem"];
 
 /// The elements below `aspNetCore`.
 pub(super) const CHILDREN: &[&str] = &["environmentVariables", "handlerSettings", "recycleOnFileChange"];

@@ -117,18 +117,18 @@ impl Receiver {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let received =
-            match recvmsg(&self.socket, &mut [IoSliceMut::new(&mut chunk)], &mut ancillary, flags) {
-                Ok(received) => received,
-                Err(Errno::AGAIN) => return Ok(false),
-                Err(Errno::INTR) => return Ok(true),
-                // A reset is how a stream ends whose other side had not read everything.
-                Err(Errno::CONNRESET) => {
-                    self.ended = true;
-                    return Ok(true);
-                }
-                Err(errno) => return Err(errno.into()),
-            };
+        let received = match recvmsg(&self.socket, &mut [IoSliceMut::new(&mut chunk)], &mut ancillary, flags)
+        {
+            Ok(received) => received,
+            Err(Errno::AGAIN) => return Ok(false),
+            Err(Errno::INTR) => return Ok(true),
+            // A reset is how a stream ends whose other side had not read everything.
+            Err(Errno::CONNRESET) => {
+                self.ended = true;
+                return Ok(true);
+            }
+            Err(errno) => return Err(errno.into()),
+        };
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                 self.descriptors.extend(descriptors);

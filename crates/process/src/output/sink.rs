@@ -71,7 +71,8 @@ impl Sink {
             return;
         }
         let mut chunk = Vec::with_capacity(bytes.len() + 1);
-        if state.unfinished.is_some_and(|other| other != source) || (state.dropped > 0 && state.unfinished.is_some())
+        if state.unfinished.is_some_and(|other| other != source)
+            || (state.dropped > 0 && state.unfinished.is_some())
         {
             chunk.push(b'\n');
         }

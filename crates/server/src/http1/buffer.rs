@@ -45,7 +45,7 @@ impl Buffer {
 
     /// The first `count` bytes have been used.
     pub(crate) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        self.start += count.min(self.len());
     }
 
     /// Gives the memory back; only when nothing is held.

@@ -31,6 +31,9 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    /// In `inline_key`: the watchdog has counted the run as stuck.
+    pub(super) const STALLED: u64 = u64::MAX;
+
     pub(crate) fn new(info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>, wire: Wire) -> Arc<Self> {
         Arc::new(Self {
             info,
@@ -289,8 +292,13 @@ impl Hook for Conn {
 
     fn stalled(&self) {
         let key = self.inline_key.load(Ordering::Acquire);
-        if key != 0 {
-            self.server.dispatch(self.io.shard()).stalled(key);
+        let table = self.server.dispatch(self.io.shard());
+        if key != 0 && key != Self::STALLED {
+            table.stalled(key);
+            // The run has ended meanwhile: nobody else will take the count back.
+            if self.inline_key.compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                table.recovered(key);
+            }
         }
         lock(&self.output).uncork(&self.wire, self.env());
     }

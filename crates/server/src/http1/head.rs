@@ -60,8 +60,13 @@ fn refuse(error: httparse::Error, bytes: &[u8]) -> Rejection {
 fn looks_like_version(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
     let line = memchr::memchr(b'\r', bytes).map_or(bytes, |end| &bytes[..end]);
-    let last = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(last, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (method, target, version) = (parts.next(), parts.next(), parts.next());
+    let named = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty());
+    let digits = |version: &[u8]| {
+        matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+    };
+    named(method) && named(target) && version.is_some_and(digits) && parts.next().is_none()
 }
 
 fn check_target(method: &[u8], target: &[u8]) -> Result<(), Rejection> {

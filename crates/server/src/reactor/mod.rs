@@ -15,5 +15,6 @@ mod watchdog;
 
 pub(crate) use io::{Hook, Io};
 pub(crate) use shard::Shard;
+pub(crate) use task::Task;
 pub(crate) use threads::Threads;
 pub(crate) use watchdog::{Signal, Watchdog};

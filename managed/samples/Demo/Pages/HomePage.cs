@@ -68,7 +68,7 @@ public static class HomePage
                 Markup.Of($"The host has started <code>{process}</code>, watches over it, and forwards to it what comes in. Should it die, the host starts it again."),
                 Markup.Of($"""
                     <li class="stop">your browser</li>
-                    <li class="process"><span>the host</span><ol><li class="stop">HTTP server</li></ol></li>
+                    <li class="process"><span>{(Facts.Parent() is var (name, id) ? $"{name} · {id}" : "the host")}</span><ol><li class="stop">HTTP server</li></ol></li>
                     <li class="process"><span>{process} · {pid}</span><ol><li class="stop">Kestrel</li><li class="stop app">this app</li></ol></li>
                     """)),
             _ => (
@@ -133,10 +133,10 @@ public static class HomePage
                   <h3>Sign it</h3>
                   <p class="hint">A plain form: a post, a check on the server, a redirect.</p>
                   <label for="guest-name">Your name</label>
-                  <input id="guest-name" name="name" autocomplete="nickname" maxlength="{GuestbookForm.LongestName}" value="{form.Name}" {Invalid("guest-name", form.NameProblem)}>
+                  <input id="guest-name" name="name" autocomplete="nickname" maxlength="{GuestbookForm.LongestName}" value="{form.Name}" {Invalid("guest-name", form.NameProblem, focus: true)}>
                   {Problem("guest-name", form.NameProblem)}
                   <label for="guest-message">A few words</label>
-                  <textarea id="guest-message" name="message" rows="3" maxlength="{GuestbookForm.LongestMessage}" {Invalid("guest-message", form.MessageProblem)}>{form.Message}</textarea>
+                  <textarea id="guest-message" name="message" rows="3" maxlength="{GuestbookForm.LongestMessage}" {Invalid("guest-message", form.MessageProblem, focus: form.NameProblem is null)}>{form.Message}</textarea>
                   {Problem("guest-message", form.MessageProblem)}
                   <button>Sign</button>
                 </form>
@@ -153,9 +153,10 @@ public static class HomePage
         <li><p>{entry.Message}</p><p class="by">{entry.Name}, <time datetime="{entry.SignedAt:yyyy-MM-ddTHH:mm:ssZ}">{entry.SignedAt:HH:mm} UTC</time></p></li>
         """);
 
-    private static Markup Invalid(string id, string? problem) => problem is null
+    // The first field that is wrong takes the focus.
+    private static Markup Invalid(string id, string? problem, bool focus) => problem is null
         ? Markup.Empty
-        : Markup.Of($"aria-invalid=\"true\" aria-describedby=\"{id}-problem\" autofocus");
+        : Markup.Of($"aria-invalid=\"true\" aria-describedby=\"{id}-problem\" {(focus ? "autofocus" : "")}");
 
     private static Markup Problem(string id, string? problem) => problem is null
         ? Markup.Empty

@@ -31,7 +31,7 @@ public static class WorkPanels
                 <button>Add</button>
               </form>
               <p class="problem" id="note-problem" role="alert" hidden></p>
-              <ul id="note-list" class="list" aria-live="polite"></ul>
+              <ul id="note-list" class="list"></ul>
             </div>
             <div class="card" id="files">
               <h3>Files</h3>
@@ -46,12 +46,12 @@ public static class WorkPanels
                 <progress id="file-bar" max="1" value="0"></progress>
               </div>
               <p class="problem" id="file-problem" role="alert" hidden></p>
-              <ul id="file-list" class="list" aria-live="polite"></ul>
+              <ul id="file-list" class="list"></ul>
             </div>
             <div class="card" id="chat">
               <h3>Chat</h3>
               <p class="hint">A WebSocket. Open this page twice. <output id="chat-people"></output></p>
-              <ol id="chat-lines" class="lines" tabindex="0" aria-live="polite" aria-label="Messages"></ol>
+              <ol id="chat-lines" class="lines" role="log" tabindex="0" aria-label="Messages"></ol>
               <form id="chat-form" class="row">
                 <label for="chat-name" class="quiet">Your name</label>
                 <input id="chat-name" class="short" maxlength="30" autocomplete="nickname" placeholder="Name">
@@ -80,7 +80,7 @@ public static class WorkPanels
           <div class="grid three">
             <div class="card">
               <h3>Block a thread</h3>
-              <p class="hint">Sleeps five seconds without giving its thread back. Press it many times: other requests should not wait.</p>
+              <p class="hint">Sleeps five seconds without giving its thread back. Press it three times: other requests should not wait.</p>
               <button type="button" data-trouble="block">Block for 5 s</button>
               <p class="outcome"><output data-outcome="block"></output></p>
             </div>

@@ -107,7 +107,13 @@ public static class ChatEndpoint
             return;
         }
 
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        // When the app stops, the inbox ends, which closes the socket politely; a client that does not answer is cut off.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var stopping = lifetime.ApplicationStopping.Register(() =>
+        {
+            inbox.Writer.TryComplete();
+            end.CancelAfter(TimeSpan.FromSeconds(2));
+        });
         var sending = Send(socket, inbox.Reader, end.Token);
         try
         {
@@ -115,7 +121,7 @@ public static class ChatEndpoint
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {
-            // The person has gone, or the app stops.
+            // The person has gone.
         }
         finally
         {
@@ -137,6 +143,11 @@ public static class ChatEndpoint
                 length += received.Count;
                 if (received.MessageType == WebSocketMessageType.Close)
                 {
+                    if (socket.State == WebSocketState.Closed)
+                    {
+                        return;
+                    }
+
                     await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, cancellation);
                     return;
                 }
@@ -165,6 +176,11 @@ public static class ChatEndpoint
             {
                 var message = JsonSerializer.SerializeToUtf8Bytes(line, JsonSerializerOptions.Web);
                 await socket.SendAsync(message, WebSocketMessageType.Text, endOfMessage: true, cancellation);
+            }
+
+            if (socket.State == WebSocketState.Open)
+            {
+                await socket.CloseOutputAsync(WebSocketCloseStatus.EndpointUnavailable, "The app stops.", cancellation);
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)

@@ -73,6 +73,23 @@ public static class Facts
     /// <summary>The name of the program that this process runs.</summary>
     public static string ProcessName() => Path.GetFileName(Environment.ProcessPath) ?? "unknown";
 
+    /// <summary>The program that started this process; null where that cannot be told.</summary>
+    public static (string Name, string Id)? Parent()
+    {
+        // .NET has no API for it; on Linux the kernel's own files tell.
+        try
+        {
+            // The name, in parentheses, may hold spaces and parentheses itself: what counts comes after the last one.
+            var stat = File.ReadAllText("/proc/self/stat");
+            var id = stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1];
+            return (File.ReadAllText($"/proc/{id}/comm").Trim(), id);
+        }
+        catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Facts about the process.</summary>
     public static IReadOnlyList<Fact> OfProcess(IServer server)
     {
@@ -80,8 +97,8 @@ public static class Facts
         return
         [
             new("Process", $"{ProcessName()}, id {Environment.ProcessId}"),
-            new("Started by", Parent()),
-            new("Server", server.GetType().FullName ?? server.GetType().Name),
+            new("Started by", Parent() is var (name, id) ? $"{name}, id {id}" : "unknown"),
+            new("Server", $"{server.GetType().Name} of {server.GetType().Assembly.GetName().Name}"),
             new("Runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.RuntimeIdentifier}"),
             new("System", RuntimeInformation.OSDescription),
             new("Garbage collector", GCSettings.IsServerGC ? "server" : "workstation"),
@@ -148,21 +165,5 @@ public static class Facts
         return up.TotalMinutes < 1 ? string.Create(CultureInfo.InvariantCulture, $"{up.TotalSeconds:0} s")
             : up.TotalHours < 1 ? string.Create(CultureInfo.InvariantCulture, $"{up.Minutes} min {up.Seconds} s")
             : string.Create(CultureInfo.InvariantCulture, $"{(long)up.TotalHours} h {up.Minutes} min");
-    }
-
-    // .NET has no API for the parent; on Linux the kernel's own files tell.
-    private static string Parent()
-    {
-        try
-        {
-            // The name, in parentheses, may hold spaces and parentheses itself: what counts comes after the last one.
-            var stat = File.ReadAllText("/proc/self/stat");
-            var id = stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1];
-            return $"{File.ReadAllText($"/proc/{id}/comm").Trim()}, id {id}";
-        }
-        catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
-        {
-            return "unknown";
-        }
     }
 }

@@ -30,7 +30,7 @@ internal abstract partial class MewsHttpContext : IFeatureCollection
         {
             ArgumentNullException.ThrowIfNull(key);
             int index = FeatureIndex.Of(key);
-            return index >= 0 ? Feature(index) : key.IsInstanceOfType(this) && IsContextType(key) ? this : Extra(key);
+            return index >= 0 ? Feature(index) : IsContextType(key) ? this : Extra(key);
         }
         set
         {
@@ -108,21 +108,22 @@ internal abstract partial class MewsHttpContext : IFeatureCollection
 
     private void SetFeature(Type key, object? value)
     {
-        if (IsContextType(key))
-        {
-            throw new InvalidOperationException("The server's own context cannot be replaced.");
-        }
-
-        _revision++;
         int index = FeatureIndex.Of(key);
         if (index >= 0)
         {
             _features[index] = value;
             _replaced |= 1UL << index;
-            return;
+        }
+        else if (IsContextType(key))
+        {
+            throw new InvalidOperationException("The server's own context cannot be replaced.");
+        }
+        else
+        {
+            SetExtra(key, value);
         }
 
-        SetExtra(key, value);
+        _revision++;
     }
 
     // Asked for by type and not by cast: an app must not reach the context through some interface that happens to be implemented.

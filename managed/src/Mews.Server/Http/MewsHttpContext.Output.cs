@@ -287,7 +287,13 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
         }
 
         int status = Native.Complete(handle, length, release);
-        if (status < 0 && !release)
+        if (status == Status.InvalidCall && release)
+        {
+            // Refused, and so not released either. The client must not wait for the rest.
+            Native.Abort(handle, -1);
+            Native.Release(handle);
+        }
+        else if (status < 0 && !release)
         {
             OnClientGone(handle);
         }

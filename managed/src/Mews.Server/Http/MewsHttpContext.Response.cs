@@ -122,6 +122,11 @@ internal abstract partial class MewsHttpContext : IHttpResponseFeature
     private void Start()
     {
         ThrowIfFailed();
+        if (_statusCode > 999 || (_statusCode < 200 && !_upgrading))
+        {
+            throw new InvalidOperationException("The status code " + _statusCode + " cannot be sent as a response: it must be 200 to 999.");
+        }
+
         WriteHead(_statusCode);
         _responseHeaders.Close();
         _started = true;

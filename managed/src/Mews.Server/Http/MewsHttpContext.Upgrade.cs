@@ -2,6 +2,8 @@
 
 using System;
 using System.IO;
+using System.IO.Pipelines;
+using System.Threading;
 using System.Threading.Tasks;
 using Mews.Server.IO;
 using Mews.Server.Interop;
@@ -12,6 +14,8 @@ namespace Mews.Server.Http;
 internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
 {
     private bool _upgraded;
+    // The head of status 101 is being made; no other response may begin with a status below 200.
+    private bool _upgrading;
     private UpgradeStream? _upgradeStream;
 
     bool IHttpUpgradeFeature.IsUpgradableRequest => _version == 11 && !_hasBody;
@@ -40,6 +44,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
 
         _statusCode = 101;
         _reasonPhrase = null;
+        _upgrading = true;
         await StartSlowAsync();
         ulong handle = _handle;
         int status = Native.Upgrade(handle);
@@ -59,7 +64,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
     }
 
     /// <summary>Reads raw bytes of an upgraded connection; 0 when the client has sent its last.</summary>
-    internal ValueTask<int> ReadUpgradedAsync(ulong handle, Memory<byte> buffer, System.Threading.CancellationToken cancellationToken)
+    internal ValueTask<int> ReadUpgradedAsync(ulong handle, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -82,7 +87,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
     }
 
     /// <summary>Writes raw bytes to an upgraded connection. Writing to a client that is gone does nothing.</summary>
-    internal ValueTask WriteUpgradedAsync(ulong handle, ReadOnlyMemory<byte> buffer, System.Threading.CancellationToken cancellationToken)
+    internal ValueTask WriteUpgradedAsync(ulong handle, ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -95,7 +100,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
             return ValueTask.CompletedTask;
         }
 
-        ValueTask<System.IO.Pipelines.FlushResult> push = PushAsync(buffer, cancellationToken);
+        ValueTask<FlushResult> push = PushAsync(buffer, cancellationToken);
         if (push.IsCompletedSuccessfully)
         {
             push.GetAwaiter().GetResult();
@@ -108,6 +113,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
     private void ResetUpgrade()
     {
         _upgraded = false;
+        _upgrading = false;
         _upgradeStream = null;
     }
 }

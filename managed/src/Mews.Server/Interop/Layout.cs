@@ -9,7 +9,7 @@ namespace Mews.Server.Interop;
 /// <summary>Prints the layout of the structures of the function table.</summary>
 internal static unsafe class Layout
 {
-    /// <summary>One line for each field (<c>Structure.field offset</c>) and one for each structure (<c>Structure size bytes</c>).</summary>
+    /// <summary>One line for each field (<c>Structure.field offset</c>) and one for each structure (<c>Structure size bytes</c>); reserved fields are not listed.</summary>
     internal static string Describe()
     {
         var text = new StringBuilder();
@@ -82,7 +82,6 @@ internal static unsafe class Layout
         Field(text, "HostInfo.config_path_len", start, &it.config_path_len);
         Field(text, "HostInfo.version_len", start, &it.version_len);
         Field(text, "HostInfo.site_id", start, &it.site_id);
-        Field(text, "HostInfo.reserved", start, &it.reserved);
         Size(text, "HostInfo", sizeof(HostInfo));
     }
 
@@ -95,7 +94,6 @@ internal static unsafe class Layout
         Field(text, "RawHeader.value_len", start, &it.value_len);
         Field(text, "RawHeader.name_len", start, &it.name_len);
         Field(text, "RawHeader.known", start, &it.known);
-        Field(text, "RawHeader.reserved", start, &it.reserved);
         Size(text, "RawHeader", sizeof(RawHeader));
     }
 
@@ -113,7 +111,6 @@ internal static unsafe class Layout
         Field(text, "RawConnection.tls", start, &it.tls);
         Field(text, "RawConnection.tls_protocol", start, &it.tls_protocol);
         Field(text, "RawConnection.tls_cipher_suite", start, &it.tls_cipher_suite);
-        Field(text, "RawConnection.reserved", start, &it.reserved);
         Field(text, "RawConnection.scope_id", start, &it.scope_id);
         Field(text, "RawConnection.sni", start, &it.sni);
         Field(text, "RawConnection.client_certificate", start, &it.client_certificate);
@@ -144,7 +141,6 @@ internal static unsafe class Layout
         Field(text, "RawExchange.method_len", start, &it.method_len);
         Field(text, "RawExchange.version", start, &it.version);
         Field(text, "RawExchange.request_flags", start, &it.request_flags);
-        Field(text, "RawExchange.reserved", start, &it.reserved);
         Field(text, "RawExchange.head", start, &it.head);
         Field(text, "RawExchange.block", start, &it.block);
         Field(text, "RawExchange.response_content_length", start, &it.response_content_length);
@@ -156,7 +152,6 @@ internal static unsafe class Layout
         Field(text, "RawExchange.reason_len", start, &it.reason_len);
         Field(text, "RawExchange.trailers_at", start, &it.trailers_at);
         Field(text, "RawExchange.response_flags", start, &it.response_flags);
-        Field(text, "RawExchange.reserved2", start, &it.reserved2);
         Size(text, "RawExchange", sizeof(RawExchange));
     }
 

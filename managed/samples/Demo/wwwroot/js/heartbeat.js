@@ -40,8 +40,8 @@ export function startHeartbeat() {
       // A logarithmic scale: 1 ms is a fifth of the height, 1 s is all of it.
       const height = Math.min(1, 0.2 + 0.27 * Math.max(0, Math.log10(ms)));
       add(other ? "other" : "", `${height * 100}%`, `process ${pid}, ${ms.toFixed(1)} ms`);
-      now.textContent = `process ${pid} · ${ms.toFixed(1)} ms · up ${uptime} · ${memory}`;
-      now.title = `${requests} requests so far`;
+      now.textContent = `process ${pid} · ${ms.toFixed(1)} ms · up ${uptime}`;
+      now.title = `${requests} requests so far, ${memory}`;
     } catch {
       add("gone", "", "no answer");
       now.textContent = "no answer";

@@ -1,0 +1,9 @@
+//! Decides where a request's handler runs: inline on the I/O thread, or on the pool.
+
+mod key;
+mod policy;
+mod table;
+
+pub(crate) use key::key;
+pub(crate) use policy::Place;
+pub(crate) use table::Table;

@@ -1,0 +1,562 @@
+//! The state machine of a connection: head, exchange, what is left of the body, and the end.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::body::Framed;
+use super::buffer::Buffer;
+use super::chunked::Decoder;
+use super::conn::Conn;
+use super::head::{self, Head};
+use super::rejection::Rejection;
+use super::scan::{Scan, Scanned};
+use crate::clock;
+use crate::dispatch::{self, Place};
+use crate::exchange::{BodyRead, Exchange};
+use crate::handler::{DispatchHint, Handler, RequestHead};
+use crate::output::{Phase, RequestFacts, reason};
+use crate::reactor::{Hook, Task};
+use crate::stats::Counters;
+use crate::sync::lock;
+
+/// First size of the read buffer.
+const READ: usize = 8 * 1024;
+/// An idle connection gives its memory back after this long.
+const TRIM_AFTER: Duration = Duration::from_secs(5);
+/// How long a closing connection waits for the client to have read its last response.
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes swallowed in that time.
+const LINGER_BYTES: usize = 1 << 20;
+/// Pipelined requests answered before other connections get their turn.
+const TURNS: usize = 64;
+
+enum Stage {
+    /// Between requests, or within a head.
+    Head,
+    /// A response is due.
+    Exchange,
+    /// Swallowing what the handler left of the request body.
+    Drain { until: u64, left: u64 },
+    /// Sending the rest, then closing.
+    Closing,
+    /// Everything is sent; waiting for the client's end so that it can read it.
+    Linger { until: u64, left: usize },
+}
+
+enum Next {
+    Again,
+    Wait,
+    End,
+}
+
+struct Current {
+    version: u64,
+    handler: Arc<Arc<dyn Handler>>,
+}
+
+/// See the module's documentation.
+struct Http1 {
+    conn: Arc<Conn>,
+    buffer: Buffer,
+    scan: Scan,
+    stage: Stage,
+    handler: Option<Current>,
+    seq: u64,
+    /// The buffer is with `Conn::input`.
+    lent: bool,
+    /// Coarse time at which the idle connection or the incomplete head is given up; 0 = not set.
+    give_up: u64,
+    trim_at: u64,
+}
+
+/// Starts serving a registered connection.
+pub(crate) fn serve(conn: Arc<Conn>) {
+    let io = conn.io.clone();
+    let as_hook: Arc<dyn Hook> = conn.clone();
+    let hook: Weak<dyn Hook> = Arc::downgrade(&as_hook);
+    let task = Task::new(
+        io.shard().clone(),
+        Http1 {
+            conn,
+            buffer: Buffer::default(),
+            scan: Scan::default(),
+            stage: Stage::Head,
+            handler: None,
+            seq: 0,
+            lent: false,
+            give_up: 0,
+            trim_at: 0,
+        },
+    );
+    io.start(task, Some(hook));
+}
+
+impl Future for Http1 {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..TURNS {
+            let next = match this.stage {
+                Stage::Head => this.head(),
+                Stage::Exchange => this.exchange(),
+                Stage::Drain { until, left } => this.drain(until, left),
+                Stage::Closing => this.closing(),
+                Stage::Linger { until, left } => this.linger(until, left),
+            };
+            match next {
+                Next::Again => {}
+                Next::Wait => return Poll::Pending,
+                Next::End => return Poll::Ready(()),
+            }
+        }
+        this.uncork();
+        this.conn.io.wake();
+        Poll::Pending
+    }
+}
+
+impl Drop for Http1 {
+    fn drop(&mut self) {
+        self.conn.closed();
+        self.conn.server.connection_closed();
+    }
+}
+
+impl Http1 {
+    fn uncork(&self) {
+        let mut output = lock(&self.conn.output);
+        if output.is_corked() {
+            output.uncork(&self.conn.wire, self.conn.env());
+        }
+    }
+
+    fn head(&mut self) -> Next {
+        let conn = self.conn.clone();
+        if !self.buffer.is_empty() {
+            match self.scan.step(self.buffer.data(), conn.server.limits()) {
+                Ok(Scanned::Head { len, fields }) => return self.request(len, fields),
+                Ok(Scanned::Partial) => {}
+                Err(rejection) => return self.reject(rejection),
+            }
+        }
+        // No request is waiting: what has been collected leaves now.
+        self.uncork();
+        if !conn.io.can_read() {
+            return self.wait_for_head();
+        }
+        conn.io.begin_read();
+        let first = self.buffer.is_empty();
+        let room = self.buffer.room(if first { READ } else { READ / 2 });
+        match conn.wire.read(room) {
+            // A client that ends within a head gets no answer: it has not asked anything.
+            Ok(0) => self.close_now(),
+            Ok(count) => {
+                if count == room.len() {
+                    conn.io.more_to_read();
+                }
+                self.buffer.filled(count);
+                if first {
+                    self.give_up = 0;
+                }
+                Next::Again
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.wait_for_head(),
+            Err(_) => Next::End,
+        }
+    }
+
+    fn wait_for_head(&mut self) -> Next {
+        let conn = &self.conn;
+        let limits = conn.server.limits();
+        let now = clock::coarse_ms();
+        let mut output = lock(&conn.output);
+        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+        if output.is_stuck(now) {
+            Counters::add(&conn.server.counters().write_timeouts);
+            conn.wire.reset();
+            return Next::End;
+        }
+        if output.phase() == Phase::Dead || conn.io.broken() {
+            return Next::End;
+        }
+        let idle = self.buffer.is_empty();
+        if self.give_up == 0 {
+            let limit = if idle { limits.keep_alive_timeout } else { limits.header_timeout };
+            self.give_up = clock::deadline(limit);
+            self.trim_at = now + TRIM_AFTER.as_millis() as u64;
+        } else if now >= self.give_up {
+            drop(output);
+            if idle {
+                return self.close_now();
+            }
+            return self.reject(Rejection::TIMEOUT);
+        }
+        if idle && conn.server.is_draining() {
+            drop(output);
+            return self.close_now();
+        }
+        let mut deadline = self.give_up;
+        if idle && self.trim_at != 0 {
+            if now >= self.trim_at {
+                self.buffer.free();
+                output.free();
+                self.trim_at = 0;
+            } else {
+                deadline = deadline.min(self.trim_at);
+            }
+        }
+        if output.deadline() != 0 {
+            deadline = deadline.min(output.deadline());
+        }
+        drop(output);
+        conn.io.set_deadline(deadline);
+        Next::Wait
+    }
+
+    /// A complete head of `len` bytes with `fields` lines is at the front of the buffer.
+    fn request(&mut self, len: usize, fields: usize) -> Next {
+        let start_ns = clock::now_ns();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let bytes = buffer.data().get(..len).unwrap_or_default();
+        let server = self.conn.server.clone();
+        let limits = server.limits();
+        let parsed = head::parse(bytes, fields).and_then(|head| {
+            let too_large = |most| head.framing.content_length.is_some_and(|length| length > most);
+            if limits.max_request_body.is_some_and(too_large) { Err(Rejection::BODY) } else { Ok(head) }
+        });
+        let head = match parsed {
+            Ok(head) => head,
+            Err(rejection) => return self.reject(rejection),
+        };
+        let (exchange, place, key) = self.begin(&head, start_ns);
+        let framing = head.framing;
+        drop(head);
+        self.scan = Scan::default();
+        self.give_up = 0;
+        buffer.consume(len);
+        if framing.has_body() || !buffer.is_empty() {
+            let framed = if framing.chunked {
+                Framed::Chunked(Box::new(Decoder::new(limits.header_bytes, limits.header_count)))
+            } else {
+                framing.content_length.map_or(Framed::End, Framed::Length)
+            };
+            lock(&self.conn.input).begin(self.seq, buffer, framed);
+            self.lent = true;
+        } else {
+            self.buffer = buffer;
+        }
+        self.stage = Stage::Exchange;
+        match place {
+            Place::Inline => self.run_inline(exchange, key),
+            Place::Pool => self.run_on_pool(exchange, key),
+        }
+    }
+
+    /// Makes the exchange and has the handler copy the head.
+    fn begin(&mut self, head: &Head<'_>, start_ns: i64) -> (Arc<Exchange>, Place, u64) {
+        let conn = &self.conn;
+        let server = &conn.server;
+        let seen = self.handler.as_ref().map_or(0, |current| current.version);
+        if let Some((version, handler)) = server.newer_handler(seen) {
+            self.handler = Some(Current { version, handler: Arc::new(handler) });
+        }
+        let handler = match &self.handler {
+            Some(current) => current.handler.clone(),
+            // Versions start at 1, so the first look always finds one.
+            None => Arc::new(Arc::new(crate::pages::PageHandler::unavailable()) as Arc<dyn Handler>),
+        };
+        self.seq += 1;
+        let framing = head.framing;
+        let upgradable = head.version == 11 && !framing.has_body();
+        let request_id = conn.io.shard().next_request_id();
+        let exchange = Arc::new(Exchange::new(
+            conn.clone(),
+            handler.clone(),
+            self.seq,
+            request_id,
+            framing.has_body(),
+            upgradable,
+        ));
+        let (place, key) = match handler.dispatch_hint() {
+            DispatchHint::NeverBlocks => (Place::Inline, 0),
+            DispatchHint::Learn => {
+                let key = dispatch::key(head.method, head.target);
+                (server.dispatch(conn.io.shard()).decide(key), key)
+            }
+        };
+        let facts = RequestFacts {
+            version: head.version,
+            is_head: head.method == b"HEAD",
+            close: framing.close,
+            trailers: framing.te_trailers,
+            expect: framing.expect_continue,
+        };
+        {
+            let mut output = lock(&conn.output);
+            if place == Place::Pool {
+                output.uncork(&conn.wire, conn.env());
+            }
+            output.begin(self.seq, facts, Arc::downgrade(&exchange), place == Place::Inline);
+        }
+        conn.io.set_in_flight(true);
+        conn.io.set_deadline(0);
+        let request = RequestHead {
+            method: head.method,
+            target: head.target,
+            version: head.version,
+            headers: &head.headers,
+            content_length: framing.content_length,
+            has_body: framing.has_body(),
+            chunked: framing.chunked,
+            expect_continue: framing.expect_continue,
+            trailers_allowed: framing.te_trailers,
+            upgradable,
+            request_id,
+            parse_start_ns: start_ns,
+            parse_end_ns: clock::now_ns(),
+        };
+        if catch_unwind(AssertUnwindSafe(|| handler.prepare(&request, &exchange))).is_err() {
+            tracing::error!(request_id, "the handler panicked while it prepared a request");
+            let mut output = lock(&conn.output);
+            let _ = output.fail(&conn.wire, conn.env());
+        }
+        (exchange, place, key)
+    }
+
+    fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64) -> Next {
+        let conn = &self.conn;
+        let shard = conn.io.shard();
+        conn.inline_key.store(key, Ordering::Release);
+        shard.enter_handler(&conn.io);
+        shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
+        let start = clock::now_ns();
+        call(&exchange);
+        drop(exchange);
+        let micros = micros_since(start);
+        let driven = shard.driven_here();
+        // Taken back by exactly one side, so that a stall that was counted is also uncounted.
+        let stalled = conn.inline_key.swap(0, Ordering::AcqRel) == Conn::STALLED;
+        if key != 0 {
+            let table = conn.server.dispatch(shard);
+            table.inline_run(key, micros);
+            if stalled {
+                table.recovered(key);
+            }
+        }
+        if driven {
+            return Next::Again;
+        }
+        // Another thread drives the shard now: it goes on with the connection.
+        self.uncork();
+        conn.io.wake();
+        Next::Wait
+    }
+
+    fn run_on_pool(&mut self, exchange: Arc<Exchange>, key: u64) -> Next {
+        let conn = self.conn.clone();
+        conn.io.shard().counters.pool_runs.fetch_add(1, Ordering::Relaxed);
+        let server = conn.server.clone();
+        server.threads().run(move || {
+            let start = clock::now_ns();
+            call(&exchange);
+            drop(exchange);
+            conn.server.dispatch(conn.io.shard()).pool_run(key, micros_since(start));
+        });
+        Next::Wait
+    }
+
+    fn exchange(&mut self) -> Next {
+        let conn = self.conn.clone();
+        let more = self.lent && lock(&conn.input).has_next();
+        let mut output = lock(&conn.output);
+        if output.is_corked() {
+            let hold = more && output.phase() == Phase::Complete && !output.closes();
+            if !hold {
+                output.uncork(&conn.wire, conn.env());
+            }
+        }
+        match output.phase() {
+            Phase::Complete => {}
+            Phase::Dead => return Next::End,
+            Phase::Idle | Phase::Waiting | Phase::Body | Phase::Raw => {
+                drop(output);
+                conn.service_exchange();
+                return Next::Wait;
+            }
+        }
+        conn.io.set_in_flight(false);
+        if !output.is_corked() && output.pending() >= conn.server.limits().write_window {
+            // The client takes responses more slowly than it asks for them.
+            output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+            if output.is_stuck(clock::coarse_ms()) {
+                Counters::add(&conn.server.counters().write_timeouts);
+                conn.wire.reset();
+                return Next::End;
+            }
+            if output.phase() == Phase::Dead || conn.io.broken() {
+                return Next::End;
+            }
+            if output.pending() >= conn.server.limits().write_window {
+                conn.io.set_deadline(output.deadline());
+                return Next::Wait;
+            }
+        }
+        let close = output.closes();
+        drop(output);
+        self.after_response(close)
+    }
+
+    /// The response is complete; decides what the connection does next.
+    fn after_response(&mut self, close: bool) -> Next {
+        let mut stage = if close { Stage::Closing } else { Stage::Head };
+        if std::mem::take(&mut self.lent) {
+            let mut input = lock(&self.conn.input);
+            if input.is_complete() {
+                self.buffer = input.take_buffer();
+            } else if input.has_failed() {
+                stage = Stage::Closing;
+            } else if !close {
+                let limits = self.conn.server.limits();
+                stage = Stage::Drain { until: clock::deadline(limits.drain_timeout), left: limits.drain_body };
+            }
+        }
+        self.stage = stage;
+        Next::Again
+    }
+
+    fn drain(&mut self, until: u64, mut left: u64) -> Next {
+        self.uncork();
+        let conn = &self.conn;
+        let mut scratch = [0; 4096];
+        let mut input = lock(&conn.input);
+        loop {
+            match input.read(&conn.wire, &conn.io, conn.server.limits(), &mut scratch) {
+                Ok(BodyRead::Data(count)) if left >= count as u64 => left -= count as u64,
+                Ok(BodyRead::WouldBlock) if clock::coarse_ms() < until && !conn.io.broken() => break,
+                Ok(BodyRead::End) => {
+                    self.buffer = input.take_buffer();
+                    self.stage = Stage::Head;
+                    return Next::Again;
+                }
+                _ => {
+                    self.stage = Stage::Closing;
+                    return Next::Again;
+                }
+            }
+        }
+        input.take_want();
+        drop(input);
+        let mut output = lock(&conn.output);
+        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+        conn.io.set_deadline(until);
+        self.stage = Stage::Drain { until, left };
+        Next::Wait
+    }
+
+    fn close_now(&mut self) -> Next {
+        let mut output = lock(&self.conn.output);
+        if output.is_empty() || output.phase() == Phase::Dead {
+            return Next::End;
+        }
+        output.close_after();
+        drop(output);
+        self.stage = Stage::Closing;
+        Next::Again
+    }
+
+    fn closing(&mut self) -> Next {
+        let conn = &self.conn;
+        let mut output = lock(&conn.output);
+        output.uncork(&conn.wire, conn.env());
+        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+        if output.phase() == Phase::Dead || conn.io.broken() {
+            return Next::End;
+        }
+        if output.is_empty() {
+            drop(output);
+            conn.wire.finish_writing();
+            self.stage = Stage::Linger { until: clock::deadline(LINGER), left: LINGER_BYTES };
+            return Next::Again;
+        }
+        if output.is_stuck(clock::coarse_ms()) {
+            Counters::add(&conn.server.counters().write_timeouts);
+            conn.wire.reset();
+            return Next::End;
+        }
+        conn.io.set_deadline(output.deadline());
+        Next::Wait
+    }
+
+    /// Reads on until the client closes: closing over unread bytes would reset the connection and could
+    /// take the response away from the client.
+    fn linger(&mut self, until: u64, mut left: usize) -> Next {
+        let conn = &self.conn;
+        let mut scratch = [0; 8192];
+        while conn.io.can_read() {
+            conn.io.begin_read();
+            match conn.wire.read(&mut scratch) {
+                Ok(0) => return Next::End,
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    if count == scratch.len() {
+                        conn.io.more_to_read();
+                    }
+                    if left == 0 {
+                        return Next::End;
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return Next::End,
+            }
+        }
+        if clock::coarse_ms() >= until {
+            return Next::End;
+        }
+        self.stage = Stage::Linger { until, left };
+        conn.io.set_deadline(until);
+        Next::Wait
+    }
+
+    /// Refuses the request at the front of the buffer and closes.
+    fn reject(&mut self, rejection: Rejection) -> Next {
+        let conn = &self.conn;
+        Counters::add(rejection.counter(conn.server.counters()));
+        tracing::debug!(
+            connection = conn.info().id,
+            status = rejection.status,
+            reason = rejection.reason,
+            "a request was refused"
+        );
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend_from_slice(format!("HTTP/1.1 {} {}\r\nDate: ", rejection.status, reason(rejection.status)).as_bytes());
+        clock::append_date(&mut bytes);
+        let body = rejection.reason;
+        let rest = format!(
+            "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}\n",
+            body.len() + 1
+        );
+        bytes.extend_from_slice(rest.as_bytes());
+        let mut output = lock(&conn.output);
+        output.raw_response(&bytes);
+        drop(output);
+        self.buffer.clear();
+        self.stage = Stage::Closing;
+        Next::Again
+    }
+}
+
+fn call(exchange: &Arc<Exchange>) {
+    if catch_unwind(AssertUnwindSafe(|| exchange.handler().run(exchange))).is_err() {
+        tracing::error!(request_id = exchange.request_id(), "the handler panicked; an unfinished response becomes 500 or a reset");
+    }
+}
+
+fn micros_since(start_ns: i64) -> u32 {
+    u32::try_from((clock::now_ns() - start_ns).max(0) / 1000).unwrap_or(u32::MAX)
+}

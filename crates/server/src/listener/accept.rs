@@ -1,0 +1,160 @@
+//! Accepting connections. Until it starts, clients wait in the kernel's queue.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+
+use crate::clock;
+use crate::handler::ConnectionInfo;
+use crate::http1::{self, Conn};
+use crate::output::Wire;
+use crate::reactor::{Io, Shard, Task};
+use crate::server::Shared;
+use crate::stats::Counters;
+use crate::sync::lock;
+
+/// Connections accepted before other tasks of the shard get their turn.
+const BATCH: usize = 64;
+/// How long to wait when the system has no descriptor or memory left.
+const PAUSE: Duration = Duration::from_millis(250);
+
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+/// A running accept task, to be woken when it may go on or must end.
+pub(crate) struct Acceptor {
+    io: Arc<Io>,
+    paused: AtomicBool,
+}
+
+impl Acceptor {
+    /// Looks again: the task was stopped, or a connection has gone.
+    pub(crate) fn wake(&self) {
+        self.io.wake();
+    }
+
+    /// Goes on if it waits for a connection to go.
+    pub(crate) fn resume(&self) {
+        if self.paused.load(Ordering::Relaxed) {
+            self.io.wake();
+        }
+    }
+}
+
+enum Accepted {
+    /// Nothing to accept now.
+    Drained,
+    /// There may be more.
+    More,
+    /// Must wait for a descriptor, memory or a connection's end.
+    Blocked,
+}
+
+/// Starts accepting on `listener` with a task on `shard`.
+pub(crate) fn start(
+    server: &Arc<Shared>,
+    shard: &Arc<Shard>,
+    listener: std::net::TcpListener,
+) -> io::Result<Arc<Acceptor>> {
+    listener.set_nonblocking(true)?;
+    let mut listener = TcpListener::from_std(listener);
+    let io = shard.reserve();
+    if let Err(error) = io.register_read(&mut listener) {
+        io.release();
+        return Err(error);
+    }
+    let acceptor = Arc::new(Acceptor { io: io.clone(), paused: AtomicBool::new(false) });
+    let slot = Mutex::new(Some(listener));
+    let (server, this) = (server.clone(), acceptor.clone());
+    let task = Task::new(
+        shard.clone(),
+        poll_fn(move |_| {
+            let mut slot = lock(&slot);
+            let Some(listener) = &*slot else { return Poll::Ready(()) };
+            if server.is_closed() {
+                this.io.release();
+                *slot = None;
+                return Poll::Ready(());
+            }
+            match accept(&server, listener) {
+                Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
+                Accepted::More => {
+                    this.paused.store(false, Ordering::Relaxed);
+                    this.io.wake();
+                }
+                Accepted::Blocked => {
+                    this.paused.store(true, Ordering::Relaxed);
+                    this.io.set_deadline(clock::deadline(PAUSE));
+                }
+            }
+            Poll::Pending
+        }),
+    );
+    io.start(task, None);
+    Ok(acceptor)
+}
+
+fn accept(server: &Arc<Shared>, listener: &TcpListener) -> Accepted {
+    for _ in 0..BATCH {
+        if server.is_full() {
+            Counters::add(&server.counters().connection_limit_hits);
+            return Accepted::Blocked;
+        }
+        match listener.accept() {
+            Ok((stream, remote)) => {
+                if let Err(error) = open(server, stream, remote) {
+                    tracing::debug!(%error, "an accepted connection could not be set up");
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Accepted::Drained,
+            Err(error) if is_transient(&error) => {}
+            Err(error) => {
+                Counters::add(&server.counters().accept_failures);
+                tracing::warn!(%error, "connections cannot be accepted now; trying again soon. Raise the limit of open files if it is reached");
+                return Accepted::Blocked;
+            }
+        }
+    }
+    Accepted::More
+}
+
+/// Failures of the one connection that was to be accepted, not of accepting.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+    )
+}
+
+fn open(server: &Arc<Shared>, mut stream: TcpStream, remote: SocketAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let info = ConnectionInfo {
+        id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
+        started_ns: clock::now_ns(),
+        remote: Some(remote),
+        local: stream.local_addr().ok(),
+        tls: false,
+    };
+    let Some(shard) = server.shards().iter().min_by_key(|shard| shard.load()) else {
+        return Err(io::ErrorKind::NotConnected.into());
+    };
+    let io = shard.reserve();
+    if let Err(error) = io.register(&mut stream) {
+        io.release();
+        return Err(error);
+    }
+    Counters::add(&server.counters().accepted);
+    server.connection_opened();
+    http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream)));
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! A server: its threads, its listeners, and the orders it is given.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::{Limits, Listener, ServerConfig};
+use crate::dispatch::Table;
+use crate::handler::Handler;
+use crate::listener::{self, Acceptor};
+use crate::reactor::{Shard, Signal, Threads, Watchdog};
+use crate::stats::{Counters, Stats};
+use crate::sync::lock;
+
+/// How long `shutdown` waits for threads that may be inside a handler.
+const JOIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// What every connection of a server shares.
+pub(crate) struct Shared {
+    limits: Limits,
+    handler: Mutex<Arc<dyn Handler>>,
+    /// Grows with every `set_handler`, so that connections need not lock to see that nothing changed.
+    handler_version: AtomicU64,
+    shards: Vec<Arc<Shard>>,
+    dispatch: Vec<Table>,
+    threads: Arc<Threads>,
+    counters: Counters,
+    connections: AtomicUsize,
+    idle: (Mutex<()>, Condvar),
+    draining: AtomicBool,
+    closed: AtomicBool,
+    acceptors: Mutex<Vec<Arc<Acceptor>>>,
+}
+
+impl Shared {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn shards(&self) -> &[Arc<Shard>] {
+        &self.shards
+    }
+
+    pub(crate) fn threads(&self) -> &Arc<Threads> {
+        &self.threads
+    }
+
+    pub(crate) fn dispatch(&self, shard: &Shard) -> &Table {
+        &self.dispatch[shard.index()]
+    }
+
+    /// The handler for new requests, if it is another than that of `version`.
+    pub(crate) fn newer_handler(&self, version: u64) -> Option<(u64, Arc<dyn Handler>)> {
+        if self.handler_version.load(Ordering::Acquire) == version {
+            return None;
+        }
+        let handler = lock(&self.handler);
+        Some((self.handler_version.load(Ordering::Acquire), handler.clone()))
+    }
+
+    /// Connections are closed after their current response.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// No connection is accepted any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        let most = self.limits.max_connections;
+        most != 0 && self.connections.load(Ordering::Acquire) >= most
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.connections.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        if self.connections.fetch_sub(1, Ordering::AcqRel) == 1 {
+            drop(lock(&self.idle.0));
+            self.idle.1.notify_all();
+        }
+        for acceptor in &*lock(&self.acceptors) {
+            acceptor.resume();
+        }
+    }
+
+    fn stop_accepting(&self) {
+        self.closed.store(true, Ordering::Release);
+        for acceptor in &*lock(&self.acceptors) {
+            acceptor.wake();
+        }
+    }
+}
+
+/// A running server. Dropping it is [`Server::shutdown`].
+pub struct Server {
+    shared: Arc<Shared>,
+    signal: Arc<Signal>,
+    watchdog: Watchdog,
+    waiting: Mutex<Vec<Listener>>,
+}
+
+impl Server {
+    /// Starts the threads. Nothing is accepted before [`Server::accept`]: clients wait in the kernel.
+    pub fn start(config: ServerConfig, listeners: Vec<Listener>, handler: Arc<dyn Handler>) -> io::Result<Server> {
+        if listeners.iter().any(|listener| listener.tls) {
+            let message = "TLS listeners are not supported yet; use http bindings";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+        }
+        let signal = Arc::new(Signal::default());
+        let count = config.io_threads.max(1);
+        let shards = (0..count).map(|index| Shard::new(index, signal.clone())).collect::<io::Result<Vec<_>>>()?;
+        let threads = Threads::new(config.thread_start, config.max_threads, count);
+        let watchdog = Watchdog::start(signal.clone(), shards.clone(), threads.clone(), config.stall_after)?;
+        for shard in &shards {
+            threads.drive(shard.clone(), 0);
+        }
+        let shared = Arc::new(Shared {
+            limits: config.limits,
+            handler: Mutex::new(handler),
+            handler_version: AtomicU64::new(1),
+            dispatch: shards.iter().map(|_| Table::new()).collect(),
+            shards,
+            threads,
+            counters: Counters::default(),
+            connections: AtomicUsize::new(0),
+            idle: (Mutex::new(()), Condvar::new()),
+            draining: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            acceptors: Mutex::new(Vec::new()),
+        });
+        Ok(Self { shared, signal, watchdog, waiting: Mutex::new(listeners) })
+    }
+
+    /// Begins accepting. Idempotent; without effect after [`Server::stop_accepting`].
+    pub fn accept(&self) {
+        let listeners = std::mem::take(&mut *lock(&self.waiting));
+        if self.shared.is_closed() {
+            return;
+        }
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let shard = &self.shared.shards[index % self.shared.shards.len()];
+            match listener::start(&self.shared, shard, listener.socket) {
+                Ok(acceptor) => lock(&self.shared.acceptors).push(acceptor),
+                Err(error) => tracing::error!(%error, "a listening socket cannot be used; it accepts nothing"),
+            }
+        }
+    }
+
+    /// Uses another handler for the next requests; those in flight keep theirs.
+    pub fn set_handler(&self, handler: Arc<dyn Handler>) {
+        let mut current = lock(&self.shared.handler);
+        let before = std::mem::replace(&mut *current, handler);
+        self.shared.handler_version.fetch_add(1, Ordering::AcqRel);
+        drop(current);
+        drop(before);
+    }
+
+    /// Closes this server's copies of the listening sockets. Connections go on.
+    pub fn stop_accepting(&self) {
+        lock(&self.waiting).clear();
+        self.shared.stop_accepting();
+    }
+
+    /// Stops accepting, closes idle connections, and the others after their current response.
+    pub fn drain(&self) {
+        self.stop_accepting();
+        self.shared.draining.store(true, Ordering::Release);
+        for shard in &self.shared.shards {
+            for io in shard.sockets() {
+                io.wake();
+            }
+        }
+    }
+
+    /// Open connections.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Acquire)
+    }
+
+    /// Waits until all connections are gone, and with that everything is sent; `false` after `limit`.
+    pub fn wait_idle(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let (mutex, changed) = &self.shared.idle;
+        let mut guard = lock(mutex);
+        while self.connections() > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            guard = changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The counters now.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        self.shared.counters.fill(&mut stats);
+        for shard in &self.shared.shards {
+            stats.requests += shard.counters.requests.load(Ordering::Relaxed);
+            stats.inline_runs += shard.counters.inline_runs.load(Ordering::Relaxed);
+            stats.pool_runs += shard.counters.pool_runs.load(Ordering::Relaxed);
+        }
+        stats.connections = self.connections() as u64;
+        stats.replaced_threads = self.signal.replaced();
+        stats.threads = self.shared.threads.total() as u64;
+        stats
+    }
+
+    /// Closes everything and waits for the threads, but not for ones that stay inside a handler.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop_accepting();
+        for shard in &self.shared.shards {
+            shard.stop();
+        }
+        self.watchdog.stop();
+        for shard in &self.shared.shards {
+            shard.cancel_all();
+        }
+        lock(&self.shared.acceptors).clear();
+        if !self.shared.threads.stop(JOIN_LIMIT) {
+            tracing::warn!(
+                threads = self.shared.threads.total(),
+                "threads are still inside a handler and are left behind"
+            );
+        }
+    }
+}

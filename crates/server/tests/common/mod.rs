@@ -1,0 +1,69 @@
+//! What the integration tests share: a server on a free port, an application with test endpoints, and a
+//! client that speaks raw bytes.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+mod app;
+mod client;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mews_server::{Handler, Limits, Listener, Server, ServerConfig};
+
+pub use app::{App, Event};
+pub use client::{Client, Response};
+
+/// Longest time any single wait of a test may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server and its address.
+pub struct Fixture {
+    pub server: Option<Server>,
+    pub address: SocketAddr,
+    pub app: Arc<App>,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(Limits::default(), 2)
+    }
+
+    pub fn with(limits: Limits, io_threads: usize) -> Self {
+        let app = Arc::new(App::default());
+        let (server, address) = start(limits, io_threads, app.clone());
+        server.accept();
+        Self { server: Some(server), address, app }
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        let mut client = self.connect();
+        client.get(target);
+        client.response()
+    }
+}
+
+/// Starts a server that does not accept yet.
+pub fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let config = ServerConfig { io_threads, limits, ..ServerConfig::default() };
+    (Server::start(config, vec![Listener { socket, tls: false }], handler).unwrap(), address)
+}
+
+/// Waits until `condition` holds; fails with `what` otherwise.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "did not happen in time: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

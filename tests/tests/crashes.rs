@@ -1,0 +1,108 @@
+//! Workers that die while they serve: the reason is logged, a new one takes over, and connections wait for it instead of being refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use e2e::{Request, TestHost, is_cut, proc, wait};
+use rustix::process::Signal;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The worker that runs the app now.
+fn serving(host: &TestHost, pid_endpoint: &str) -> Option<u32> {
+    let response = host.client().get(pid_endpoint).ok()?;
+    if response.status != 200 {
+        return None;
+    }
+    response.json()["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+}
+
+/// Asks for a target that ends the worker, and waits for the next one.
+fn crash(host: &TestHost, target: &str, log: &str) {
+    let before = host.json("/info")["pid"].as_u64().unwrap();
+    let seen = host.stderr().len();
+    let _ = host.client().get(target);
+    wait::until(&format!("a new worker after {target}"), PATIENCE, || {
+        serving(host, "/info").filter(|pid| u64::from(*pid) != before)
+    });
+    host.wait_log(seen, log);
+    assert!(proc::zombies(host.supervisor()).is_empty(), "the dead worker has been collected");
+}
+
+#[test]
+fn the_reason_is_logged_and_a_new_worker_serves() {
+    let host = TestHost::app("Minimal").any_log().start();
+    crash(&host, "/failfast", "asked to fail fast");
+    crash(&host, "/throw-background", "thrown on a background thread");
+    crash(&host, "/exit?code=7", "7");
+    host.stop();
+}
+
+#[test]
+fn the_end_of_the_stack_ends_the_worker_only() {
+    let host = TestHost::app("Broken").args(["StackOverflowInRequest"]).any_log().start();
+    assert_eq!(host.text("/"), "StackOverflowInRequest");
+    let before = host.workers();
+    let seen = host.stderr().len();
+    let error = host.client().get("/overflow").unwrap_err();
+    assert!(is_cut(&error), "{error:#}");
+    host.wait_status("/", 200, PATIENCE);
+    assert_ne!(host.workers(), before);
+    host.wait_log(seen, "SIGABRT");
+    host.stop();
+}
+
+#[test]
+fn a_killed_worker_is_replaced_under_load() {
+    const CLIENTS: usize = 4;
+    let host = TestHost::app("Minimal").any_log().start();
+    let worker = host.workers()[0];
+    let busy = AtomicBool::new(true);
+    let (answered, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    // Every request has a connection of its own; to be refused is a failure at once.
+                    match host.client().request(&Request::get("/json").header("Connection", "close")) {
+                        Ok(response) => {
+                            assert_eq!(response.status, 200);
+                            answered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) if is_cut(&error) => {
+                            cut.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => panic!("neither answered nor cut: {error:#}"),
+                    }
+                }
+            });
+        }
+        let enough = |least: usize| {
+            wait::until_true("answers", PATIENCE, || answered.load(Ordering::Relaxed) >= least);
+        };
+        enough(200);
+        e2e::kill(worker, Signal::KILL);
+        wait::until("a new worker", PATIENCE, || serving(&host, "/info").filter(|pid| *pid != worker));
+        enough(answered.load(Ordering::Relaxed) + 200);
+        busy.store(false, Ordering::Relaxed);
+    });
+    let (answered, cut) = (answered.into_inner(), cut.into_inner());
+    eprintln!("{answered} requests answered, {cut} cut by the kill");
+    // What the dead worker had accepted is lost with it: the requests under way, and the connections it had not come to.
+    assert!(cut <= 2 * CLIENTS, "{cut} requests were cut");
+    host.wait_log(0, "SIGKILL");
+    host.stop();
+}
+
+#[test]
+fn an_app_that_keeps_crashing_is_backed_off_from() {
+    let host =
+        TestHost::app("Broken").args(["CrashesAfterStart"]).env("CRASH_AFTER_MS", "100").any_log().launch();
+    // The first crash is answered by a restart at once; from the second on a page stands in meanwhile.
+    let response = host.wait_status("/", 503, PATIENCE);
+    assert!(response.header("Retry-After").is_some(), "{response:?}");
+    host.wait_log(0, "thrown after the start");
+    assert!(proc::is_alive(host.supervisor()));
+    host.stop();
+}
