@@ -43,13 +43,18 @@ pub(crate) fn run(
 
 fn handler(page: &FailurePage) -> Arc<PageHandler> {
     let failure = &page.failure;
-    Arc::new(PageHandler::new(Page {
+    Arc::new(PageHandler::new(&Page {
         status: failure.code.number,
         sub_status: failure.code.sub_status,
         title: failure.code.title().to_owned(),
         cause: failure.cause.clone(),
         cure: failure.cure.clone(),
         detail: failure.detail.clone(),
-        retry_after: page.retry_after,
+        retry_after: page.retry_after.map(whole_seconds),
     }))
+}
+
+/// Rounded up, and never 0, which would ask clients to come back at once.
+fn whole_seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }

@@ -17,7 +17,7 @@ use super::PATIENCE;
 
 /// What the server told the application.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     Aborted(String),
     Read(Result<usize, BodyError>),
     Wrote(Result<usize, Gone>),
@@ -58,7 +58,7 @@ impl Request {
     }
 }
 
-pub struct App {
+pub(crate) struct App {
     requests: Mutex<HashMap<u64, Arc<Request>>>,
     events: Mutex<Sender<Event>>,
     received: Mutex<Receiver<Event>>,
@@ -117,26 +117,26 @@ fn write_all(exchange: &Exchange, request: &Request, headers: &HeaderBlock, mut 
 }
 
 /// Bytes whose order can be checked.
-pub fn pattern(count: usize) -> Vec<u8> {
+pub(crate) fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }
 
 impl App {
-    pub fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         self.received.lock().unwrap().recv_timeout(PATIENCE).expect("an event of the application")
     }
 
-    pub fn no_event(&self) {
+    pub(crate) fn no_event(&self) {
         assert!(self.received.lock().unwrap().try_recv().is_err());
     }
 
-    pub fn finish_kept(&self, body: &[u8]) {
+    pub(crate) fn finish_kept(&self, body: &[u8]) {
         for exchange in self.kept.lock().unwrap().drain(..) {
             answer(&exchange, body);
         }
     }
 
-    pub fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         self.kept.lock().unwrap().len()
     }
 

@@ -11,40 +11,40 @@ use std::time::{Duration, Instant};
 
 use mews_server::{Handler, Limits, Listener, Server, ServerConfig};
 
-pub use app::{App, Event};
-pub use client::{Client, Response};
+pub(crate) use app::{App, Event};
+pub(crate) use client::{Client, Response};
 
 /// Longest time any single wait of a test may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server and its address.
-pub struct Fixture {
-    pub server: Option<Server>,
-    pub address: SocketAddr,
-    pub app: Arc<App>,
+pub(crate) struct Fixture {
+    pub(crate) server: Option<Server>,
+    pub(crate) address: SocketAddr,
+    pub(crate) app: Arc<App>,
 }
 
 impl Fixture {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Limits::default(), 2)
     }
 
-    pub fn with(limits: Limits, io_threads: usize) -> Self {
+    pub(crate) fn with(limits: Limits, io_threads: usize) -> Self {
         let app = Arc::new(App::default());
         let (server, address) = start(limits, io_threads, app.clone());
         server.accept();
         Self { server: Some(server), address, app }
     }
 
-    pub fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
-    pub fn get(&self, target: &str) -> Response {
+    pub(crate) fn get(&self, target: &str) -> Response {
         let mut client = self.connect();
         client.get(target);
         client.response()
@@ -52,7 +52,7 @@ impl Fixture {
 }
 
 /// Starts a server that does not accept yet.
-pub fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
+pub(crate) fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let config = ServerConfig { io_threads, limits, ..ServerConfig::default() };
@@ -60,7 +60,7 @@ pub fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>) -> (S
 }
 
 /// Waits until `condition` holds; fails with `what` otherwise.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < until, "did not happen in time: {what}");

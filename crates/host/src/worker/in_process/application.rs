@@ -122,14 +122,14 @@ impl Host for Application {
 
     fn server_stopping(&self) {
         let Some(loaded) = self.loaded.get() else { return };
-        loaded.server.set_handler(Arc::new(PageHandler::new(Page {
+        loaded.server.set_handler(Arc::new(PageHandler::new(&Page {
             status: StatusCode::UNAVAILABLE.number,
             sub_status: StatusCode::UNAVAILABLE.sub_status,
             title: StatusCode::UNAVAILABLE.title().to_owned(),
             cause: "The application is stopping.".to_owned(),
             cure: "Try again in a moment.".to_owned(),
             detail: None,
-            retry_after: Some(Duration::from_secs(1)),
+            retry_after: Some(1),
         })));
         loaded.server.drain();
         self.control.send(&WorkerMessage::Stopping);

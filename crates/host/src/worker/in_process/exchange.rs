@@ -24,7 +24,7 @@ impl abi::Exchange for Exchange {
         }
     }
 
-    fn request_trailers(&self, visit: &mut dyn FnMut(&[u8], &[u8], u8)) {
+    fn request_trailers(&self, visit: &mut abi::TrailerVisitor<'_>) {
         self.0.request_trailers(|trailers| {
             // The server made the block, so every record of it is well-formed.
             for field in trailers.as_ref().iter().flatten() {

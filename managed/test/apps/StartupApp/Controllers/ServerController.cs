@@ -1,5 +1,6 @@
 // What the app sees of its server, and whether the options it set for it hold.
 
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
@@ -53,5 +54,10 @@ public sealed class ServerController(IServer server, IWebHostEnvironment environ
     /// <summary>The exception handler's page.</summary>
     [Route("error")]
     [ApiExplorerSettings(IgnoreApi = true)]
-    public IActionResult Error() => Problem(title: "handled by the app");
+    public IActionResult Error()
+    {
+        // A request the server has refused, such as one with too large a body, carries its status.
+        var refused = HttpContext.Features.Get<IExceptionHandlerFeature>()?.Error as BadHttpRequestException;
+        return Problem(title: "handled by the app", statusCode: refused?.StatusCode);
+    }
 }
