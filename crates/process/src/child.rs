@@ -130,3 +130,81 @@ impl Child {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::unix::process::ExitStatusExt;
+
+    use crate::handoff;
+
+    const ROLE: &str = "MEWS_TEST_CHILD";
+
+    /// Not a test of its own: what the children of the tests below run.
+    #[test]
+    fn child_role() {
+        let Some(role) = std::env::var_os(ROLE) else { return };
+        let stdin = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).unwrap();
+        let (mut sender, mut receiver) = handoff::split(stdin);
+        let message = receiver.recv().unwrap().unwrap();
+        let mut text = String::new();
+        for descriptor in message.descriptors {
+            File::from(descriptor).read_to_string(&mut text).unwrap();
+        }
+        println!("said {text} in {}", std::env::current_dir().unwrap().display());
+        sender.send(text.as_bytes(), Vec::new()).unwrap();
+        if role == "hang" {
+            receiver.recv().unwrap();
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+
+    fn spawn(role: &str) -> (Child, Connections) {
+        let arguments = ["--exact", "child::tests::child_role", "--nocapture"];
+        let spawn = Spawn {
+            arguments: arguments.iter().map(OsString::from).collect(),
+            environment: vec![(ROLE.into(), role.into())],
+            directory: Some("/".into()),
+        };
+        let (child, mut connections) = spawn.start().unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&write, b"hello").unwrap();
+        drop(write);
+        connections.sender.send(b"", vec![read]).unwrap();
+        assert_eq!(connections.receiver.recv().unwrap().unwrap().payload, b"hello");
+        (child, connections)
+    }
+
+    #[test]
+    fn a_child_is_talked_to_and_heard() {
+        let (mut child, mut connections) = spawn("say");
+        assert!(connections.receiver.recv().unwrap().is_none());
+        assert!(child.wait().unwrap().success());
+        assert!(child.try_wait().unwrap().is_some());
+        let mut output = String::new();
+        File::from(connections.stdout).read_to_string(&mut output).unwrap();
+        assert!(output.contains("said hello in /"), "{output}");
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_killed_in_a_group_of_its_own() {
+        let (mut child, connections) = spawn("hang");
+        assert!(child.try_wait().unwrap().is_none());
+        let pid = Pid::from_raw(child.pid().try_into().unwrap());
+        assert_eq!(rustix::process::getpgid(pid).unwrap(), pid.unwrap());
+        child.kill();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        child.kill();
+        drop(connections);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let spawn = Spawn { directory: Some("/no/such/folder".into()), ..Spawn::default() };
+        assert_eq!(spawn.start().unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -6,7 +6,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use mews_server::headers::known;
-use mews_server::{Exchange, Handler, HeaderBlock, HeaderBlockRef, Listener, RequestHead, ResponseHead, Server, ServerConfig};
+use mews_server::{
+    Exchange, Handler, HeaderBlock, HeaderBlockRef, Listener, RequestHead, ResponseHead, Server, ServerConfig,
+};
 
 struct Plaintext {
     headers: HeaderBlock,
@@ -38,7 +40,8 @@ fn main() -> std::io::Result<()> {
     headers.push_known(known::CONTENT_TYPE, b"text/plain");
     let socket = TcpListener::bind(address)?;
     announce(&socket)?;
-    let server = Server::start(config, vec![Listener { socket, tls: false }], Arc::new(Plaintext { headers }))?;
+    let server =
+        Server::start(config, vec![Listener { socket, tls: false }], Arc::new(Plaintext { headers }))?;
     server.accept();
     // Standard input's end stops the server, so that a harness needs no signals.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

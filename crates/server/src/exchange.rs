@@ -3,9 +3,11 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
 use crate::headers::{HeaderBlock, HeaderBlockRef};
@@ -60,7 +62,14 @@ pub struct Exchange {
     /// The response is complete, or the handler knows that the client is gone.
     over: AtomicBool,
     upgraded: AtomicBool,
+    /// When the handler was entered, in coarse milliseconds; 0 = not yet, `RETURNED` = it has returned.
+    entered: AtomicU64,
 }
+
+const RETURNED: u64 = u64::MAX;
+
+/// A handler that has been running this long knows the exchange: it can be told of its abort.
+const KNOWN_AFTER_MS: u64 = 20;
 
 impl Exchange {
     pub(crate) fn new(
@@ -81,6 +90,7 @@ impl Exchange {
             tag: AtomicU64::new(0),
             over: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
+            entered: AtomicU64::new(0),
         }
     }
 
@@ -126,7 +136,12 @@ impl Exchange {
     /// Starts the response with `head` (ignored once it has started; `None` at the start = a bare 200),
     /// then writes. `first` is always taken whole, `extra` as far as the window has room. Both empty:
     /// everything held is pushed out.
-    pub fn write(&self, head: Option<&ResponseHead<'_>>, first: &[u8], extra: &[u8]) -> Result<Written, Gone> {
+    pub fn write(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        first: &[u8],
+        extra: &[u8],
+    ) -> Result<Written, Gone> {
         self.conn.write(self.seq, head, first, extra)
     }
 
@@ -180,8 +195,37 @@ impl Exchange {
         &**self.handler
     }
 
-    /// Tells the handler that the client is gone, unless it knows or the response is complete.
-    pub(crate) fn notify_aborted(&self) {
+    /// Calls the handler, unless nothing can be answered any more.
+    pub(crate) fn run(self: &Arc<Self>) {
+        if self.conn.is_open(self.seq) {
+            self.entered.store(clock::coarse_ms(), Ordering::Release);
+            if catch_unwind(AssertUnwindSafe(|| self.handler().run(self))).is_err() {
+                tracing::error!(
+                    request_id = self.request_id,
+                    "the handler panicked; an unfinished response becomes 500 or a reset"
+                );
+            }
+        }
+        self.entered.store(RETURNED, Ordering::Release);
+    }
+
+    /// Tells the handler that the client is gone, unless it knows or the response is complete. `false`:
+    /// it is too early, because a handler that is only just being entered could miss it.
+    pub(crate) fn notify_aborted(&self, now: u64) -> bool {
+        let early = match self.entered.load(Ordering::Acquire) {
+            RETURNED => false,
+            0 => true,
+            entered => now.saturating_sub(entered) < KNOWN_AFTER_MS,
+        };
+        if early {
+            return self.over.load(Ordering::Acquire);
+        }
+        self.notify_closed();
+        true
+    }
+
+    /// The same when there is no later.
+    pub(crate) fn notify_closed(&self) {
         if !self.over.swap(true, Ordering::AcqRel) {
             self.handler().aborted(self);
         }
@@ -196,6 +240,9 @@ impl Drop for Exchange {
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").field("request_id", &self.request_id).field("tag", &self.tag()).finish_non_exhaustive()
+        f.debug_struct("Exchange")
+            .field("request_id", &self.request_id)
+            .field("tag", &self.tag())
+            .finish_non_exhaustive()
     }
 }

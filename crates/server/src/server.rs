@@ -110,14 +110,19 @@ pub struct Server {
 
 impl Server {
     /// Starts the threads. Nothing is accepted before [`Server::accept`]: clients wait in the kernel.
-    pub fn start(config: ServerConfig, listeners: Vec<Listener>, handler: Arc<dyn Handler>) -> io::Result<Server> {
+    pub fn start(
+        config: ServerConfig,
+        listeners: Vec<Listener>,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<Server> {
         if listeners.iter().any(|listener| listener.tls) {
             let message = "TLS listeners are not supported yet; use http bindings";
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
         let signal = Arc::new(Signal::default());
         let count = config.io_threads.max(1);
-        let shards = (0..count).map(|index| Shard::new(index, signal.clone())).collect::<io::Result<Vec<_>>>()?;
+        let shards =
+            (0..count).map(|index| Shard::new(index, signal.clone())).collect::<io::Result<Vec<_>>>()?;
         let threads = Threads::new(config.thread_start, config.max_threads, count);
         let watchdog = Watchdog::start(signal.clone(), shards.clone(), threads.clone(), config.stall_after)?;
         for shard in &shards {
@@ -150,7 +155,9 @@ impl Server {
             let shard = &self.shared.shards[index % self.shared.shards.len()];
             match listener::start(&self.shared, shard, listener.socket) {
                 Ok(acceptor) => lock(&self.shared.acceptors).push(acceptor),
-                Err(error) => tracing::error!(%error, "a listening socket cannot be used; it accepts nothing"),
+                Err(error) => {
+                    tracing::error!(%error, "a listening socket cannot be used; it accepts nothing")
+                }
             }
         }
     }
@@ -229,8 +236,14 @@ impl Drop for Server {
             shard.stop();
         }
         self.watchdog.stop();
-        for shard in &self.shared.shards {
-            shard.cancel_all();
+        // Handlers are told of aborted exchanges, and that only on a prepared thread.
+        let shards = self.shared.shards.clone();
+        if !self
+            .shared
+            .threads
+            .run_first(JOIN_LIMIT, move || shards.iter().for_each(|shard| shard.cancel_all()))
+        {
+            tracing::warn!("no thread was free to close the connections in time");
         }
         lock(&self.shared.acceptors).clear();
         if !self.shared.threads.stop(JOIN_LIMIT) {

@@ -29,21 +29,20 @@ fn pipelined_requests_are_answered_in_order() {
     let mut batch = String::new();
     for at in 0..200 {
         let path = match at % 5 {
-            0 => "/later?n=1",
-            1 => "/later-pieces",
-            2 => "/pieces",
-            _ => "/target",
+            0 => "/later?n",
+            1 => "/later-pieces?n",
+            2 => "/pieces?n",
+            _ => "/target?n",
         };
-        batch.push_str(&format!("GET {path}&at={at} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        batch.push_str(&format!("GET {path}={} HTTP/1.1\r\nHost: x\r\n\r\n", at % 7));
     }
-    // `/later?n=1&at=3` sleeps 3 ms: the number is the last one.
-    client.send(batch.replace("pieces&", "pieces?").replace("target&", "target?"));
+    client.send(batch);
     for at in 0..200 {
         let response = client.response();
         let expected = match at % 5 {
             0 => "later".to_owned(),
             1 | 2 => "one two three.".to_owned(),
-            _ => format!("GET /target?at={at}"),
+            _ => format!("GET /target?n={}", at % 7),
         };
         assert_eq!(response.text(), expected, "response {at}");
     }
@@ -96,8 +95,6 @@ fn http_1_0() {
     client.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let response = client.response();
     assert_eq!((response.header("Connection"), response.text()), (Some("keep-alive"), "hello"));
-    client.send("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    assert_eq!(client.response().text(), "one two three.");
     client.send("GET /later-pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let response = client.response();
     assert_eq!((response.header("Transfer-Encoding"), response.text()), (None, "one two three."));
@@ -154,7 +151,9 @@ fn expect_continue_is_answered_when_the_body_is_first_read() {
     let fixture = Fixture::new();
     for path in ["/echo", "/sync-echo"] {
         let mut client = fixture.connect();
-        client.send(format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"));
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        ));
         assert_eq!(client.response().status, 100);
         client.send("abc");
         assert_eq!(client.response().text(), "abc");
@@ -173,7 +172,10 @@ fn expect_continue_is_answered_when_the_body_is_first_read() {
 fn an_unread_body_is_drained_or_the_connection_closed() {
     let fixture = Fixture::new();
     let mut client = fixture.connect();
-    client.send(format!("POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{}", "x".repeat(30_000)));
+    client.send(format!(
+        "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{}",
+        "x".repeat(30_000)
+    ));
     assert_eq!(client.response().text(), "hello");
     client.send("x".repeat(30_000));
     client.get("/hello");
@@ -202,10 +204,11 @@ fn a_body_cut_short_is_gone() {
     let mut client = fixture.connect();
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
     client.finish_sending();
-    let mut events = [fixture.app.event(), fixture.app.event()];
-    events.sort_by_key(|event| matches!(event, Event::Aborted(_)));
-    assert_eq!(events[0], Event::Read(Err(BodyError::Gone)));
-    assert_eq!(events[1], Event::Aborted("/read".into()));
+    // The application answers at once, so it may or may not also be told of the abort.
+    while fixture.app.event() != Event::Read(Err(BodyError::Gone)) {}
+    let response = client.response();
+    assert_eq!((response.text(), response.header("Connection")), ("Err(Gone)", Some("close")));
+    client.assert_closed();
 }
 
 #[test]

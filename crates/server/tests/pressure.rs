@@ -13,15 +13,15 @@ fn a_slow_reader_holds_the_writer_back() {
     let fixture = Fixture::new();
     for path in ["/stream", "/sync-stream"] {
         let mut client = fixture.connect();
-        client.get(&format!("{path}?n=20000000"));
-        // The kernel's buffers hold a part of 20 MB; the rest must wait in the application.
+        client.get(&format!("{path}?n=8000000"));
+        // The kernel's buffers hold a part of 8 MB; the rest must wait in the application.
         std::thread::sleep(Duration::from_millis(50));
         fixture.app.no_event();
         let response = client.response();
-        assert_eq!(response.body.len(), 20_000_000);
+        assert_eq!(response.body.len(), 8_000_000);
         assert!(response.body.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8));
         if path == "/stream" {
-            assert_eq!(fixture.app.event(), Event::Wrote(Ok(20_000_000)));
+            assert_eq!(fixture.app.event(), Event::Wrote(Ok(8_000_000)));
         }
         client.get("/hello");
         assert_eq!(client.response().text(), "hello");
@@ -197,7 +197,13 @@ fn each_limit_has_its_status_and_closes() {
     let stats = fixture.server().stats();
     assert_eq!(stats.rejected_malformed, 2);
     assert_eq!(
-        [stats.rejected_timeout, stats.rejected_body, stats.rejected_line, stats.rejected_method, stats.rejected_version],
+        [
+            stats.rejected_timeout,
+            stats.rejected_body,
+            stats.rejected_line,
+            stats.rejected_method,
+            stats.rejected_version
+        ],
         [1; 5]
     );
     assert_eq!((stats.rejected_head, stats.requests), (2, 0));
@@ -306,7 +312,10 @@ fn handlers_are_swapped_between_requests() {
     client.send("POST /any HTTP/1.1\r\nHost: x\r\nUser-Agent: curl/8\r\nContent-Length: 3\r\n\r\nabc");
     let response = client.response();
     assert_eq!((response.status, response.text()), (503, "503 Offline\n"));
-    assert_eq!((response.header("Retry-After"), response.header("Cache-Control")), (Some("3"), Some("no-store")));
+    assert_eq!(
+        (response.header("Retry-After"), response.header("Cache-Control")),
+        (Some("3"), Some("no-store"))
+    );
     client.send("HEAD /any HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n");
     let response = client.response_to("HEAD");
     assert_eq!((response.status, response.header("Content-Type")), (503, Some("text/html; charset=utf-8")));

@@ -25,6 +25,8 @@ internal sealed class FakeRequest
     internal bool BodyLater;
     internal long? ContentLength;
     internal bool Trailers;
+    /// <summary>Whether bytes come later although the request has no body: those of an upgraded connection.</summary>
+    internal bool UpgradeLater;
     internal bool Tls;
     internal List<KeyValuePair<string, string>> RequestTrailers = new();
 
@@ -147,7 +149,7 @@ internal sealed unsafe class FakeExchange
         _body.Clear();
         _readerWaits = _writerWaits = false;
         bool hasBody = request.Body is not null || request.BodyLater || request.Chunked;
-        _bodyEnded = !request.BodyLater;
+        _bodyEnded = !request.BodyLater && !request.UpgradeLater;
         if (request.Body is not null)
         {
             _body.Add(request.Body);
@@ -156,9 +158,9 @@ internal sealed unsafe class FakeExchange
         RawExchange* raw = Raw;
         raw->handle = Handle;
         raw->request_id = requestId;
-        (raw->method, uint methodLength) = Bytes(request.Method);
+        raw->method = Bytes(request.Method, out uint methodLength);
         raw->method_len = (ushort)methodLength;
-        (raw->target, raw->target_len) = Bytes(request.Target);
+        raw->target = Bytes(request.Target, out raw->target_len);
         raw->headers = Lay(request.Headers);
         raw->header_count = (ushort)request.Headers.Count;
         raw->request_trailers = Lay(request.RequestTrailers);
@@ -191,7 +193,7 @@ internal sealed unsafe class FakeExchange
             connection->tls = 1;
             connection->tls_protocol = 0x0304;
             connection->tls_cipher_suite = 0x1301;
-            (connection->sni, connection->sni_len) = Bytes("mews.example");
+            connection->sni = Bytes("mews.example", out connection->sni_len);
         }
     }
 
@@ -472,13 +474,14 @@ internal sealed unsafe class FakeExchange
         }
     }
 
-    private (byte* Pointer, uint Length) Bytes(string text)
+    private byte* Bytes(string text, out uint length)
     {
         byte[] bytes = Encoding.Latin1.GetBytes(text);
         byte* pointer = (byte*)NativeMemory.Alloc((nuint)Math.Max(bytes.Length, 1));
         bytes.CopyTo(new Span<byte>(pointer, bytes.Length));
         _owned.Add((nint)pointer);
-        return (pointer, (uint)bytes.Length);
+        length = (uint)bytes.Length;
+        return pointer;
     }
 
     private RawHeader* Lay(List<KeyValuePair<string, string>> headers)
@@ -487,9 +490,9 @@ internal sealed unsafe class FakeExchange
         _owned.Add((nint)raw);
         for (int i = 0; i < headers.Count; i++)
         {
-            (raw[i].name, uint nameLength) = Bytes(headers[i].Key);
+            raw[i].name = Bytes(headers[i].Key, out uint nameLength);
             raw[i].name_len = (ushort)nameLength;
-            (raw[i].value, raw[i].value_len) = Bytes(headers[i].Value);
+            raw[i].value = Bytes(headers[i].Value, out raw[i].value_len);
             raw[i].known = (byte)KnownHeader.Find(headers[i].Key);
         }
 

@@ -13,13 +13,14 @@ using Mews.Server.Interop;
 namespace Mews.Server.Tests;
 
 /// <summary>A host table and the slots behind it.</summary>
-internal static unsafe class FakeHost
+internal static class FakeHost
 {
     internal const long BodyLimit = 1_000_000;
 
     private static readonly List<FakeExchange> s_exchanges = new();
     private static readonly ConcurrentStack<FakeExchange> s_free = new();
     private static long s_requests;
+    private static FakeExchange? s_running;
 
     internal static ManagedCallbacks Callbacks { get; private set; }
 
@@ -30,20 +31,20 @@ internal static unsafe class FakeHost
     internal static ConcurrentQueue<(int Kind, string Text)> Reports { get; } = new();
 
     /// <summary>Makes the table and puts its address where the startup hook looks for it.</summary>
-    internal static void Install(string virtualPath = "/", uint flags = HostFlags.WebSockets, string? physicalPath = null)
+    internal static unsafe void Install(string virtualPath = "/", uint flags = HostFlags.WebSockets, string? physicalPath = null)
     {
         HostInfo* info = (HostInfo*)NativeMemory.AllocZeroed((nuint)sizeof(HostInfo));
         info->size = (uint)sizeof(HostInfo);
         info->flags = flags;
         info->max_request_body_size = BodyLimit;
-        (info->physical_path, info->physical_path_len) = Text(physicalPath ?? AppContext.BaseDirectory.TrimEnd('/'));
-        (info->virtual_path, info->virtual_path_len) = Text(virtualPath);
-        (info->addresses, info->addresses_len) = Text("http://127.0.0.1:8080;https://127.0.0.1:8443");
-        (info->site_name, info->site_name_len) = Text("shop");
-        (info->app_pool, info->app_pool_len) = Text("pool");
-        (info->application_id, info->application_id_len) = Text("/LM/W3SVC/7/ROOT");
-        (info->config_path, info->config_path_len) = Text("MACHINE/WEBROOT/APPHOST/shop");
-        (info->version, info->version_len) = Text("1.2");
+        info->physical_path = Text(physicalPath ?? AppContext.BaseDirectory.TrimEnd('/'), out info->physical_path_len);
+        info->virtual_path = Text(virtualPath, out info->virtual_path_len);
+        info->addresses = Text("http://127.0.0.1:8080;https://127.0.0.1:8443", out info->addresses_len);
+        info->site_name = Text("shop", out info->site_name_len);
+        info->app_pool = Text("pool", out info->app_pool_len);
+        info->application_id = Text("/LM/W3SVC/7/ROOT", out info->application_id_len);
+        info->config_path = Text("MACHINE/WEBROOT/APPHOST/shop", out info->config_path_len);
+        info->version = Text("1.2", out info->version_len);
         info->site_id = 7;
         HostTable* table = (HostTable*)NativeMemory.AllocZeroed((nuint)sizeof(HostTable));
         table->size = (uint)sizeof(HostTable);
@@ -73,7 +74,7 @@ internal static unsafe class FakeHost
     }
 
     /// <summary>Sends a request; its slot is not used again before <see cref="Return"/>.</summary>
-    internal static FakeExchange Begin(FakeRequest request)
+    internal static FakeExchange Begin(FakeRequest request, long window = -1)
     {
         if (!s_free.TryPop(out FakeExchange? exchange))
         {
@@ -84,15 +85,33 @@ internal static unsafe class FakeHost
             }
         }
 
-        Dispatch(exchange, request);
+        Dispatch(exchange, request, window);
         return exchange;
     }
 
+    /// <summary>The exchange whose request is running inside <c>on_request</c>, once there is one.</summary>
+    internal static async Task<FakeExchange> RunningAsync()
+    {
+        while (true)
+        {
+            FakeExchange? running = Volatile.Read(ref s_running);
+            if (running is not null)
+            {
+                return running;
+            }
+
+            await Task.Yield();
+        }
+    }
+
     /// <summary>Puts a request into a slot and dispatches it on this thread.</summary>
-    internal static void Dispatch(FakeExchange exchange, FakeRequest request)
+    internal static unsafe void Dispatch(FakeExchange exchange, FakeRequest request, long window = -1)
     {
         exchange.Open(request, (ulong)Interlocked.Increment(ref s_requests));
+        exchange.Window = window;
+        Volatile.Write(ref s_running, exchange);
         int answer = Callbacks.on_request(exchange.Raw);
+        Volatile.Write(ref s_running, null);
         if (answer == Status.Done)
         {
             exchange.EndInline();
@@ -105,16 +124,17 @@ internal static unsafe class FakeHost
 
     internal static void Return(FakeExchange exchange) => s_free.Push(exchange);
 
-    internal static void Drain() => Callbacks.on_drained();
+    internal static unsafe void Drain() => Callbacks.on_drained();
 
-    internal static void Stop() => Callbacks.on_stop();
+    internal static unsafe void Stop() => Callbacks.on_stop();
 
-    private static (byte* Pointer, uint Length) Text(string text)
+    private static unsafe byte* Text(string text, out uint length)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         byte* pointer = (byte*)NativeMemory.Alloc((nuint)Math.Max(bytes.Length, 1));
         bytes.CopyTo(new Span<byte>(pointer, bytes.Length));
-        return (pointer, (uint)bytes.Length);
+        length = (uint)bytes.Length;
+        return pointer;
     }
 
     private static FakeExchange? Find(ulong handle)
@@ -128,7 +148,7 @@ internal static unsafe class FakeHost
     }
 
     [UnmanagedCallersOnly]
-    private static int OnServerStart(ManagedCallbacks* callbacks)
+    private static unsafe int OnServerStart(ManagedCallbacks* callbacks)
     {
         if (ServerStarted)
         {
@@ -141,34 +161,34 @@ internal static unsafe class FakeHost
     }
 
     [UnmanagedCallersOnly]
-    private static void OnServerStop() => ServerStopped = true;
+    private static unsafe void OnServerStop() => ServerStopped = true;
 
     [UnmanagedCallersOnly]
-    private static void OnReport(int kind, byte* text, int length) => Reports.Enqueue((kind, Encoding.UTF8.GetString(text, length)));
+    private static unsafe void OnReport(int kind, byte* text, int length) => Reports.Enqueue((kind, Encoding.UTF8.GetString(text, length)));
 
     [UnmanagedCallersOnly]
-    private static int OnBodyRead(ulong handle, byte* destination, int length) => Find(handle)?.Read(destination, length) ?? Status.Stale;
+    private static unsafe int OnBodyRead(ulong handle, byte* destination, int length) => Find(handle)?.Read(destination, length) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static long OnBodyWrite(ulong handle, int blockLength, byte* extra, long extraLength)
+    private static unsafe long OnBodyWrite(ulong handle, int blockLength, byte* extra, long extraLength)
         => Find(handle)?.Write(blockLength, extra, extraLength) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static int OnSendFile(ulong handle, int descriptor, long offset, long count)
+    private static unsafe int OnSendFile(ulong handle, int descriptor, long offset, long count)
         => Find(handle)?.SendFile(descriptor, offset, count) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static int OnHeadGrow(ulong handle, int needed) => Find(handle)?.HeadGrow(needed) ?? Status.Stale;
+    private static unsafe int OnHeadGrow(ulong handle, int needed) => Find(handle)?.HeadGrow(needed) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static int OnComplete(ulong handle, int blockLength, int release) => Find(handle)?.Finish(blockLength, release != 0) ?? Status.Stale;
+    private static unsafe int OnComplete(ulong handle, int blockLength, int release) => Find(handle)?.Finish(blockLength, release != 0) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static void OnRelease(ulong handle) => Find(handle)?.Release();
+    private static unsafe void OnRelease(ulong handle) => Find(handle)?.Release();
 
     [UnmanagedCallersOnly]
-    private static int OnAbort(ulong handle, long code) => Find(handle)?.Abort(code) ?? Status.Stale;
+    private static unsafe int OnAbort(ulong handle, long code) => Find(handle)?.Abort(code) ?? Status.Stale;
 
     [UnmanagedCallersOnly]
-    private static int OnUpgrade(ulong handle) => Find(handle)?.Upgrade() ?? Status.Stale;
+    private static unsafe int OnUpgrade(ulong handle) => Find(handle)?.Upgrade() ?? Status.Stale;
 }

@@ -44,8 +44,9 @@ pub(crate) struct State<E> {
     pub(crate) memory: Memory,
 }
 
-/// One slot.
+/// One slot, on cache lines of its own: its neighbours belong to other threads.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Slot<E> {
     /// What managed code sees.
     pub(crate) raw: RawExchange,

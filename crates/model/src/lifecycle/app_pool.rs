@@ -253,7 +253,11 @@ impl AppPool {
         self.start_failures = self.start_failures.saturating_add(1);
         let wait = START_BACKOFF.after(self.start_failures);
         let when = format!("trying again in {} s, or when its files change", wait.as_secs());
-        log(out, Level::Error, format!("the app failed to start ({failure}) {}", failure.cure));
+        log(
+            out,
+            Level::Error,
+            format!("the app failed to start ({}): {} {}", failure.code, failure.cause, failure.cure),
+        );
         log(out, Level::Info, when);
         self.phase = Phase::Failed { retry_at: now + wait };
         self.show(failure, now, out);

@@ -50,7 +50,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<(WebConfig, Vec<Diagnostic>), Bo
     };
     let mut reader = Reader { source: &source, problems: Vec::new(), violates_schema: false };
     let config = reader.document(document.root_element());
-    let Reader { problems, violates_schema, .. } = reader;
+    let Reader { mut problems, violates_schema, .. } = reader;
+    problems.sort_by_key(|problem| problem.span.map(|span| (span.line, span.column)));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         drop(document);
         return Err(Box::new(Problems { source, diagnostics: problems, violates_schema }));
@@ -182,6 +183,7 @@ impl Reader<'_> {
 
     fn asp_net_core(&mut self, element: Node<'_, '_>) -> AspNetCore {
         let mut found: Vec<(&Attribute, XmlAttribute<'_, '_>)> = Vec::new();
+        let mut misspelt = Vec::new();
         for attribute in element.attributes() {
             // Attributes with a namespace belong to transformations.
             if attribute.namespace().is_some() || UNIVERSAL.contains(&attribute.name()) {
@@ -190,13 +192,14 @@ impl Reader<'_> {
             match ASP_NET_CORE.iter().find(|row| row.name == attribute.name()) {
                 Some(row) => found.push((row, attribute)),
                 None => {
-                    let known = ASP_NET_CORE.iter().map(|row| row.name);
-                    self.unknown_attribute("aspNetCore", &attribute, known);
+                    let known = || ASP_NET_CORE.iter().map(|row| row.name);
+                    misspelt.extend(nearest(attribute.name(), known()));
+                    self.unknown_attribute("aspNetCore", &attribute, known());
                 }
             }
         }
         for row in ASP_NET_CORE.iter().filter(|row| row.required) {
-            if !found.iter().any(|(other, _)| other.name == row.name) {
+            if !found.iter().any(|(other, _)| other.name == row.name) && !misspelt.contains(&row.name) {
                 let problem = self
                     .source
                     .error(tag_range(element), format!("the attribute '{}' is missing", row.name))

@@ -17,7 +17,9 @@ fn mix(hash: u64, byte: u8) -> u64 {
 pub(crate) fn key(method: &[u8], target: &[u8]) -> u64 {
     let mut hash = method.iter().fold(OFFSET, |hash, &byte| mix(hash, byte));
     let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-    for segment in target[..end].split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).take(SEGMENTS) {
+    for segment in
+        target[..end].split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).take(SEGMENTS)
+    {
         hash = mix(hash, b'/');
         if segment.len() > LONG || segment.iter().any(u8::is_ascii_digit) {
             hash = mix(hash, b'*');

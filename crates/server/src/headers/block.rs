@@ -59,9 +59,7 @@ impl<'a> IntoIterator for HeaderBlockRef<'a> {
 impl fmt::Debug for HeaderBlockRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        f.debug_map()
-            .entries(self.iter().flatten().map(|item| (text(item.name), text(item.value))))
-            .finish()
+        f.debug_map().entries(self.iter().flatten().map(|item| (text(item.name), text(item.value)))).finish()
     }
 }
 
@@ -158,7 +156,9 @@ impl HeaderBlock {
     }
 
     fn record(&mut self, number: u8, name: &[u8], value: &[u8]) {
-        let (Ok(name_len), Ok(value_len)) = (u16::try_from(name.len()), u32::try_from(value.len())) else { return };
+        let (Ok(name_len), Ok(value_len)) = (u16::try_from(name.len()), u32::try_from(value.len())) else {
+            return;
+        };
         if number == 0 && name.is_empty() {
             return;
         }
@@ -187,7 +187,10 @@ mod tests {
         block.push(b"content-type", b"text/plain").push(b"X-One", b"").push_known(29, b"Accept");
         let items: Vec<_> = block.as_ref().iter().map(Result::unwrap).collect();
         assert_eq!(items.len(), 3);
-        assert_eq!((items[0].name, items[0].value, items[0].known), (&b"Content-Type"[..], &b"text/plain"[..], 8));
+        assert_eq!(
+            (items[0].name, items[0].value, items[0].known),
+            (&b"Content-Type"[..], &b"text/plain"[..], 8)
+        );
         assert_eq!((items[1].name, items[1].value, items[1].known), (&b"X-One"[..], &b""[..], 0));
         assert_eq!((items[2].name, items[2].known), (&b"Vary"[..], 29));
         assert_eq!(block.count(), 3);

@@ -161,7 +161,15 @@ mod tests {
 
     #[test]
     fn others_are_not() {
-        for text in ["", "Hos", "Hosts", "X-Powered-By", "accept_", "\u{0}ost", "A-name-that-is-longer-than-all-of-them"] {
+        for text in [
+            "",
+            "Hos",
+            "Hosts",
+            "X-Powered-By",
+            "accept_",
+            "\u{0}ost",
+            "A-name-that-is-longer-than-all-of-them",
+        ] {
             assert_eq!(number(text.as_bytes()), 0, "{text}");
         }
         assert_eq!(name(0), None);

@@ -243,7 +243,10 @@ mod tests {
     }
 
     /// Feeds `input` in pieces and reads into pieces; answers the body, the trailers and the bytes used.
-    fn decode(input: &[u8], cut: &mut dyn FnMut() -> (usize, usize)) -> Result<(Vec<u8>, HeaderBlock, usize, bool), Malformed> {
+    fn decode(
+        input: &[u8],
+        cut: &mut dyn FnMut() -> (usize, usize),
+    ) -> Result<(Vec<u8>, HeaderBlock, usize, bool), Malformed> {
         let mut decoder = decoder();
         let (mut body, mut at, mut have) = (Vec::new(), 0, 0);
         loop {
@@ -254,7 +257,9 @@ mod tests {
             body.extend_from_slice(&out[..step.made]);
             match step.status {
                 Status::End => return Ok((body, decoder.take_trailers(), at, true)),
-                Status::Input if have == input.len() => return Ok((body, decoder.take_trailers(), at, false)),
+                Status::Input if have == input.len() => {
+                    return Ok((body, decoder.take_trailers(), at, false));
+                }
                 Status::Input => have = (have + feed.max(1)).min(input.len()),
                 Status::Output => {}
             }
@@ -295,7 +300,8 @@ mod tests {
 
     #[test]
     fn malformed_bodies_are_refused_at_any_split() {
-        let long_extension = [b"1;".to_vec(), vec![b'x'; MAX_EXTENSIONS + 1], b"\r\na\r\n0\r\n\r\n".to_vec()].concat();
+        let long_extension =
+            [b"1;".to_vec(), vec![b'x'; MAX_EXTENSIONS + 1], b"\r\na\r\n0\r\n\r\n".to_vec()].concat();
         let long_trailer = [b"0\r\nA: ".to_vec(), vec![b'x'; 300], b"\r\n\r\n".to_vec()].concat();
         let table: &[&[u8]] = &[
             b"\r\n",

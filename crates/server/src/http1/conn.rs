@@ -5,11 +5,12 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::body::Input;
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
-use crate::exchange::{BodyRead, ResponseHead, Written};
+use crate::exchange::{BodyRead, Exchange, ResponseHead, Written};
 use crate::handler::ConnectionInfo;
 use crate::headers::{HeaderBlock, HeaderBlockRef};
 use crate::output::{Env, Output, Phase, Upgrade, Wire};
@@ -17,6 +18,8 @@ use crate::reactor::{Hook, Io};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
+
+const ABORT_RETRY: Duration = Duration::from_millis(50);
 
 /// See the module's documentation.
 pub(crate) struct Conn {
@@ -168,6 +171,8 @@ impl Conn {
         }
         self.io.set_in_flight(false);
         let busy = output.phase() != Phase::Complete || output.closes() || !output.is_empty();
+        // Under the lock: from then on the task may begin the next request, whose deadline must stay.
+        self.io.set_deadline(clock::deadline(self.server.limits().keep_alive_timeout));
         self.after_write(&output);
         drop(output);
         let input = lock(&self.input);
@@ -175,8 +180,6 @@ impl Conn {
         drop(input);
         if busy || unread || self.io.can_read() || self.server.is_draining() {
             self.io.wake();
-        } else {
-            self.io.set_deadline(clock::deadline(self.server.limits().keep_alive_timeout));
         }
     }
 
@@ -218,7 +221,10 @@ impl Conn {
         if !output.is_open(seq) {
             return;
         }
-        tracing::error!(request_id, "a request was dropped without a response; the client gets 500 or a reset");
+        tracing::error!(
+            request_id,
+            "a request was dropped without a response; the client gets 500 or a reset"
+        );
         let _ = output.fail(&self.wire, self.env());
         self.after_response(output);
     }
@@ -236,7 +242,10 @@ impl Conn {
         let (writable, exchange, phase, output_deadline) = {
             let mut output = lock(&self.output);
             if output.is_stuck(now) {
-                tracing::debug!(connection = self.info.id, "the client does not read; the connection is reset");
+                tracing::debug!(
+                    connection = self.info.id,
+                    "the client does not read; the connection is reset"
+                );
                 Counters::add(&self.server.counters().write_timeouts);
                 self.wire.reset();
                 output.kill();
@@ -262,8 +271,28 @@ impl Conn {
             exchange.handler().writable(&exchange);
         }
         if phase == Phase::Dead || (dry && matches!(phase, Phase::Waiting | Phase::Body)) {
-            exchange.notify_aborted();
+            self.tell_aborted(&exchange, now);
         }
+    }
+
+    fn tell_aborted(&self, exchange: &Exchange, now: u64) {
+        if !exchange.notify_aborted(now) {
+            self.retry_abort();
+        }
+    }
+
+    /// Has the abort of an exchange looked at again soon.
+    pub(super) fn retry_abort(&self) {
+        self.io.bring_forward(clock::deadline(ABORT_RETRY));
+    }
+
+    pub(crate) fn is_open(&self, seq: u64) -> bool {
+        lock(&self.output).is_open(seq)
+    }
+
+    /// The client has closed its direction or the connection.
+    pub(super) fn client_left(&self) -> bool {
+        self.io.read_closed() || self.io.broken()
     }
 
     /// The task has ended: nothing more is sent, and whoever still holds an exchange learns it.
@@ -280,7 +309,7 @@ impl Conn {
             if lock(&self.input).take_want() {
                 exchange.handler().body_ready(&exchange);
             }
-            exchange.notify_aborted();
+            exchange.notify_closed();
         }
     }
 }
@@ -296,7 +325,11 @@ impl Hook for Conn {
         if key != 0 && key != Self::STALLED {
             table.stalled(key);
             // The run has ended meanwhile: nobody else will take the count back.
-            if self.inline_key.compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            if self
+                .inline_key
+                .compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire)
+                .is_err()
+            {
                 table.recovered(key);
             }
         }
@@ -304,7 +337,14 @@ impl Hook for Conn {
     }
 
     fn kill(&self) {
-        lock(&self.output).kill();
+        let exchange = {
+            let mut output = lock(&self.output);
+            output.kill();
+            output.exchange().upgrade()
+        };
         self.wire.close();
+        if let Some(exchange) = exchange {
+            exchange.notify_closed();
+        }
     }
 }

@@ -252,6 +252,10 @@ impl Http1 {
             self.buffer = buffer;
         }
         self.stage = Stage::Exchange;
+        if self.conn.client_left() {
+            // The half-close came along with the request: no further event will tell of it.
+            self.conn.retry_abort();
+        }
         match place {
             Place::Inline => self.run_inline(exchange, key),
             Place::Pool => self.run_on_pool(exchange, key),
@@ -336,7 +340,7 @@ impl Http1 {
         shard.enter_handler(&conn.io);
         shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
         let start = clock::now_ns();
-        call(&exchange);
+        exchange.run();
         drop(exchange);
         let micros = micros_since(start);
         let driven = shard.driven_here();
@@ -364,8 +368,12 @@ impl Http1 {
         let server = conn.server.clone();
         server.threads().run(move || {
             let start = clock::now_ns();
-            call(&exchange);
+            exchange.run();
             drop(exchange);
+            // A client that left while the run was queued or young could not be reported yet.
+            if conn.client_left() {
+                conn.io.wake();
+            }
             conn.server.dispatch(conn.io.shard()).pool_run(key, micros_since(start));
         });
         Next::Wait
@@ -423,7 +431,8 @@ impl Http1 {
                 stage = Stage::Closing;
             } else if !close {
                 let limits = self.conn.server.limits();
-                stage = Stage::Drain { until: clock::deadline(limits.drain_timeout), left: limits.drain_body };
+                stage =
+                    Stage::Drain { until: clock::deadline(limits.drain_timeout), left: limits.drain_body };
             }
         }
         self.stage = stage;
@@ -534,7 +543,9 @@ impl Http1 {
             "a request was refused"
         );
         let mut bytes = Vec::with_capacity(256);
-        bytes.extend_from_slice(format!("HTTP/1.1 {} {}\r\nDate: ", rejection.status, reason(rejection.status)).as_bytes());
+        bytes.extend_from_slice(
+            format!("HTTP/1.1 {} {}\r\nDate: ", rejection.status, reason(rejection.status)).as_bytes(),
+        );
         clock::append_date(&mut bytes);
         let body = rejection.reason;
         let rest = format!(
@@ -548,12 +559,6 @@ impl Http1 {
         self.buffer.clear();
         self.stage = Stage::Closing;
         Next::Again
-    }
-}
-
-fn call(exchange: &Arc<Exchange>) {
-    if catch_unwind(AssertUnwindSafe(|| exchange.handler().run(exchange))).is_err() {
-        tracing::error!(request_id = exchange.request_id(), "the handler panicked; an unfinished response becomes 500 or a reset");
     }
 }
 

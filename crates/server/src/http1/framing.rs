@@ -54,7 +54,10 @@ pub(crate) fn decide(version: u8, headers: &[HeaderRef<'_>]) -> Result<Framing, 
                 }
             }
             known::EXPECT => framing.expect_continue |= header.value.eq_ignore_ascii_case(b"100-continue"),
-            known::TE => framing.te_trailers |= tokens(header.value).any(|token| token.eq_ignore_ascii_case(b"trailers")),
+            known::TE => {
+                framing.te_trailers |=
+                    tokens(header.value).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+            }
             _ => {}
         }
     }

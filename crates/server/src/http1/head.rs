@@ -63,9 +63,7 @@ fn looks_like_version(bytes: &[u8]) -> bool {
     let mut parts = line.split(|&byte| byte == b' ');
     let (method, target, version) = (parts.next(), parts.next(), parts.next());
     let named = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty());
-    let digits = |version: &[u8]| {
-        matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
-    };
+    let digits = |version: &[u8]| matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
     named(method) && named(target) && version.is_some_and(digits) && parts.next().is_none()
 }
 
@@ -81,7 +79,8 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Rejection> {
     if target.starts_with(b"/") {
         return Ok(());
     }
-    let scheme = |prefix: &[u8]| target.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let scheme =
+        |prefix: &[u8]| target.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let rest = match (scheme(b"http://"), scheme(b"https://")) {
         (true, _) => &target[7..],
         (_, true) => &target[8..],
@@ -180,10 +179,16 @@ mod tests {
             (200, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"),
             (200, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"),
             (200, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
-            (200, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            (
+                200,
+                "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ),
             (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n"),
             (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n"),
-            (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            (
+                400,
+                "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ),
             (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"),
             (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n"),
             (400, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n"),
@@ -205,8 +210,13 @@ mod tests {
         assert_eq!((head.method, head.target, head.version), (&b"POST"[..], &b"/a?b"[..], 11));
         assert_eq!(head.headers[0].known, known::HOST);
         assert_eq!(head.headers[1], HeaderRef { name: b"X", value: b"y z", known: 0 });
-        let expected =
-            Framing { content_length: Some(3), chunked: false, close: true, expect_continue: true, te_trailers: true };
+        let expected = Framing {
+            content_length: Some(3),
+            chunked: false,
+            close: true,
+            expect_continue: true,
+            te_trailers: true,
+        };
         assert_eq!(head.framing, expected);
     }
 
@@ -222,7 +232,18 @@ mod tests {
     fn random_bytes_never_panic() {
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let pieces: [&[u8]; 12] = [
-            b"GET ", b"/", b" HTTP/1.1", b"\r\n", b"\r", b"\n", b"Host: x", b"Content-Length: ", b"\x00", b"9", b":", b"Transfer-Encoding: chunked",
+            b"GET ",
+            b"/",
+            b" HTTP/1.1",
+            b"\r\n",
+            b"\r",
+            b"\n",
+            b"Host: x",
+            b"Content-Length: ",
+            b"\x00",
+            b"9",
+            b":",
+            b"Transfer-Encoding: chunked",
         ];
         for _ in 0..20_000 {
             let mut text = Vec::new();

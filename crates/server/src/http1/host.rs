@@ -31,7 +31,21 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
         )
 }
 
@@ -41,10 +55,15 @@ mod tests {
 
     #[test]
     fn good_and_bad_hosts() {
-        for good in ["", "a", "a.example:80", "127.0.0.1:8080", "[::1]", "[::1]:443", "[::ffff:1.2.3.4]", "a:", "x_y"] {
+        for good in
+            ["", "a", "a.example:80", "127.0.0.1:8080", "[::1]", "[::1]:443", "[::ffff:1.2.3.4]", "a:", "x_y"]
+        {
             assert!(is_valid(good.as_bytes()), "{good}");
         }
-        for bad in [":80", "a b", "a/b", "a:8x", "a:123456", "[::1", "[]", "[::1]x", "[g::]", "a@b", "a:80:80", "é", "a?b", "[1]"] {
+        for bad in [
+            ":80", "a b", "a/b", "a:8x", "a:123456", "[::1", "[]", "[::1]x", "[g::]", "a@b", "a:80:80", "é",
+            "a?b", "[1]",
+        ] {
             assert!(!is_valid(bad.as_bytes()), "{bad}");
         }
     }

@@ -16,13 +16,16 @@ impl Rejection {
         Self { status: 400, reason }
     }
 
-    pub(crate) const TIMEOUT: Self = Self { status: 408, reason: "the request head was not complete in time" };
+    pub(crate) const TIMEOUT: Self =
+        Self { status: 408, reason: "the request head was not complete in time" };
     pub(crate) const BODY: Self = Self { status: 413, reason: "the request body is larger than the limit" };
     pub(crate) const LINE: Self = Self { status: 414, reason: "the request line is longer than the limit" };
     pub(crate) const HEAD: Self = Self { status: 431, reason: "the request head is larger than the limit" };
-    pub(crate) const FIELDS: Self = Self { status: 431, reason: "the request has more header fields than the limit" };
+    pub(crate) const FIELDS: Self =
+        Self { status: 431, reason: "the request has more header fields than the limit" };
     pub(crate) const CONNECT: Self = Self { status: 501, reason: "CONNECT is not implemented" };
-    pub(crate) const VERSION: Self = Self { status: 505, reason: "only HTTP/1.0 and HTTP/1.1 are served here" };
+    pub(crate) const VERSION: Self =
+        Self { status: 505, reason: "only HTTP/1.0 and HTTP/1.1 are served here" };
 
     /// The counter of this kind of refusal.
     pub(crate) fn counter(self, counters: &Counters) -> &AtomicU64 {

@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn bare_line_feeds_are_refused_at_once() {
-        for data in [&b"GET / HTTP/1.1\n"[..], b"\n", b"GET / HTTP/1.1\r\nHost: x\n", b"\r\n\r\nGET", b"G\r\n\n"] {
+        for data in
+            [&b"GET / HTTP/1.1\n"[..], b"\n", b"GET / HTTP/1.1\r\nHost: x\n", b"\r\n\r\nGET", b"G\r\n\n"]
+        {
             assert_eq!(whole(data).unwrap_err().status, 400, "{data:?}");
         }
     }
@@ -116,7 +118,10 @@ mod tests {
         assert_eq!(check(b"GET /aaaaaaaaaaaaaaaaaaaaaaaaaa"), Err(Rejection::LINE));
         assert_eq!(check(b"GET /aaaa HTTP/1.0\r\n").unwrap(), Scanned::Partial);
         assert_eq!(check(b"GET / HTTP/1.1\r\na:1\r\nb:2\r\nc:3\r\n"), Err(Rejection::FIELDS));
-        assert_eq!(check(b"GET / HTTP/1.1\r\na:1\r\nb:2\r\n\r\n").unwrap(), Scanned::Head { len: 28, fields: 2 });
+        assert_eq!(
+            check(b"GET / HTTP/1.1\r\na:1\r\nb:2\r\n\r\n").unwrap(),
+            Scanned::Head { len: 28, fields: 2 }
+        );
         let mut long = b"GET / HTTP/1.1\r\nA: ".to_vec();
         long.resize(65, b'x');
         assert_eq!(check(&long), Err(Rejection::HEAD));

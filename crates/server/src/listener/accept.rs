@@ -81,7 +81,7 @@ pub(crate) fn start(
                 *slot = None;
                 return Poll::Ready(());
             }
-            match accept(&server, listener) {
+            match accept(&server, listener, this.paused.load(Ordering::Relaxed)) {
                 Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
                 Accepted::More => {
                     this.paused.store(false, Ordering::Relaxed);
@@ -99,10 +99,13 @@ pub(crate) fn start(
     Ok(acceptor)
 }
 
-fn accept(server: &Arc<Shared>, listener: &TcpListener) -> Accepted {
+/// `again` = the last attempt was blocked, which has been reported.
+fn accept(server: &Arc<Shared>, listener: &TcpListener, again: bool) -> Accepted {
     for _ in 0..BATCH {
         if server.is_full() {
-            Counters::add(&server.counters().connection_limit_hits);
+            if !again {
+                Counters::add(&server.counters().connection_limit_hits);
+            }
             return Accepted::Blocked;
         }
         match listener.accept() {
@@ -115,7 +118,12 @@ fn accept(server: &Arc<Shared>, listener: &TcpListener) -> Accepted {
             Err(error) if is_transient(&error) => {}
             Err(error) => {
                 Counters::add(&server.counters().accept_failures);
-                tracing::warn!(%error, "connections cannot be accepted now; trying again soon. Raise the limit of open files if it is reached");
+                if !again {
+                    tracing::warn!(
+                        %error,
+                        "connections cannot be accepted now; trying again until it works. If the limit of open files is reached, raise it"
+                    );
+                }
                 return Accepted::Blocked;
             }
         }

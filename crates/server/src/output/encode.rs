@@ -119,7 +119,9 @@ pub(crate) fn trailers(out: &mut Vec<u8>, trailers: HeaderBlockRef<'_>) {
                     field(out, item.name, item.value);
                 }
             }
-            Ok(item) => tracing::warn!(name = %shown(item.name), "a response trailer cannot be sent and is left out"),
+            Ok(item) => {
+                tracing::warn!(name = %shown(item.name), "a response trailer cannot be sent and is left out")
+            }
             Err(error) => tracing::warn!(%error, "response trailers are left out"),
         }
     }
@@ -210,16 +212,23 @@ mod tests {
 
     fn encode(status: u16, reason: &[u8], headers: &HeaderBlock) -> Result<(String, Asked), BadHead> {
         let mut out = b"kept".to_vec();
-        let response = ResponseHead { status, reason, headers: headers.as_ref(), content_length: None, close: false };
+        let response =
+            ResponseHead { status, reason, headers: headers.as_ref(), content_length: None, close: false };
         let asked = head(&mut out, &response);
         assert!(out.starts_with(b"kept"));
-        asked.map(|asked| (String::from_utf8(out[4..].to_vec()).unwrap(), asked)).inspect_err(|_| assert_eq!(out, b"kept"))
+        asked
+            .map(|asked| (String::from_utf8(out[4..].to_vec()).unwrap(), asked))
+            .inspect_err(|_| assert_eq!(out, b"kept"))
     }
 
     #[test]
     fn framing_fields_are_left_out_and_a_date_is_added() {
         let mut headers = HeaderBlock::new();
-        headers.push(b"content-length", b"9").push(b"Transfer-Encoding", b"chunked").push(b"A", b"b").push(b"connection", b"close");
+        headers
+            .push(b"content-length", b"9")
+            .push(b"Transfer-Encoding", b"chunked")
+            .push(b"A", b"b")
+            .push(b"connection", b"close");
         let (text, asked) = encode(404, b"", &headers).unwrap();
         assert!(text.starts_with("HTTP/1.1 404 Not Found\r\nA: b\r\nDate: "), "{text}");
         assert_eq!(text.matches(": ").count(), 2);
@@ -258,7 +267,14 @@ mod tests {
 
     #[test]
     fn chunk_sizes() {
-        for (size, text) in [(0, "0\r\n"), (1, "1\r\n"), (15, "f\r\n"), (16, "10\r\n"), (65_536, "10000\r\n"), (u64::MAX, "ffffffffffffffff\r\n")] {
+        for (size, text) in [
+            (0, "0\r\n"),
+            (1, "1\r\n"),
+            (15, "f\r\n"),
+            (16, "10\r\n"),
+            (65_536, "10000\r\n"),
+            (u64::MAX, "ffffffffffffffff\r\n"),
+        ] {
             let mut out = Vec::new();
             chunk_size(&mut out, size);
             assert_eq!(out, text.as_bytes());

@@ -10,7 +10,13 @@ const CHUNK: usize = 64 * 1024;
 
 impl Output {
     /// Takes `first` whole and a part of `extra`; answers how long that part is.
-    pub(super) fn push(&mut self, wire: &Wire, env: Env<'_>, first: &[u8], extra: &[u8]) -> io::Result<usize> {
+    pub(super) fn push(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        first: &[u8],
+        extra: &[u8],
+    ) -> io::Result<usize> {
         if self.framing == Framing::Open {
             if self.held.len() + first.len() + extra.len() <= CORK_MAX {
                 self.held.extend_from_slice(first);
@@ -52,7 +58,9 @@ impl Output {
     fn note_excess(&mut self) {
         self.close = true;
         if !std::mem::replace(&mut self.excess_logged, true) {
-            tracing::warn!("a response is longer than its Content-Length; the excess is cut and the connection closed");
+            tracing::warn!(
+                "a response is longer than its Content-Length; the excess is cut and the connection closed"
+            );
         }
     }
 
@@ -73,7 +81,13 @@ impl Output {
         Ok(taken)
     }
 
-    fn push_chunks(&mut self, wire: &Wire, env: Env<'_>, mut first: &[u8], extra: &[u8]) -> io::Result<usize> {
+    fn push_chunks(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        mut first: &[u8],
+        extra: &[u8],
+    ) -> io::Result<usize> {
         let mut taken = 0;
         let mut size_line = Vec::with_capacity(20);
         loop {

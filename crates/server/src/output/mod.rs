@@ -21,8 +21,8 @@ use crate::error::Gone;
 use crate::exchange::{Exchange, ResponseHead, Written};
 use crate::headers::HeaderBlockRef;
 
-use queue::Queue;
 pub(crate) use encode::reason;
+use queue::Queue;
 pub(crate) use wire::Wire;
 
 /// Corked bytes above this are written anyway.
@@ -238,7 +238,12 @@ impl Output {
     }
 
     /// Answers 101 and makes both directions raw.
-    pub(crate) fn upgrade(&mut self, wire: &Wire, env: Env<'_>, head: &ResponseHead<'_>) -> Result<(), Upgrade> {
+    pub(crate) fn upgrade(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        head: &ResponseHead<'_>,
+    ) -> Result<(), Upgrade> {
         let asked = encode::head(self.queue.tail(), head).map_err(|error| {
             tracing::warn!(%error, "an upgrade's response head cannot be sent");
             Upgrade::BadHead

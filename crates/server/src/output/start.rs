@@ -5,8 +5,13 @@ use crate::error::Gone;
 use crate::exchange::ResponseHead;
 use crate::headers::HeaderBlockRef;
 
-const DEFAULT_HEAD: ResponseHead<'static> =
-    ResponseHead { status: 200, reason: b"", headers: HeaderBlockRef::EMPTY, content_length: None, close: false };
+const DEFAULT_HEAD: ResponseHead<'static> = ResponseHead {
+    status: 200,
+    reason: b"",
+    headers: HeaderBlockRef::EMPTY,
+    content_length: None,
+    close: false,
+};
 
 impl Output {
     /// Encodes the head if that has not been done. `exact` = the whole body's length when it is known
@@ -47,7 +52,9 @@ impl Output {
             _ => match head.content_length {
                 Some(length) => self.end_head(env, Some(length), Framing::Length(length)),
                 None => match exact {
-                    Some(length) if !with_trailers => self.end_head(env, Some(length), Framing::Length(length)),
+                    Some(length) if !with_trailers => {
+                        self.end_head(env, Some(length), Framing::Length(length))
+                    }
                     _ => {
                         self.framing = Framing::Open;
                         if !self.corked || with_trailers {
@@ -114,7 +121,10 @@ impl Output {
         }
         match self.framing {
             Framing::Length(left) if left > 0 => {
-                tracing::warn!(missing = left, "a response ended before its Content-Length; the connection is reset");
+                tracing::warn!(
+                    missing = left,
+                    "a response ended before its Content-Length; the connection is reset"
+                );
                 wire.reset();
                 self.kill();
                 return Err(Gone);

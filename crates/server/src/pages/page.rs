@@ -52,7 +52,9 @@ impl Page {
     fn json(&self) -> String {
         let mut out = format!("{{\"status\":{},\"subStatus\":{}", self.status, self.sub_status);
         let detail = self.detail.as_deref().unwrap_or_default();
-        for (name, value) in [("title", &*self.title), ("cause", &*self.cause), ("cure", &*self.cure), ("detail", detail)] {
+        for (name, value) in
+            [("title", &*self.title), ("cause", &*self.cause), ("cure", &*self.cure), ("detail", detail)]
+        {
             let _ = write!(out, ",\"{name}\":\"");
             escape_json(&mut out, value);
             out.push('"');
@@ -210,7 +212,10 @@ mod tests {
     #[test]
     fn json_and_text() {
         let json = page().json();
-        assert!(json.starts_with("{\"status\":500,\"subStatus\":31,\"title\":\"No <runtime> & \\\"such\\\"\""), "{json}");
+        assert!(
+            json.starts_with("{\"status\":500,\"subStatus\":31,\"title\":\"No <runtime> & \\\"such\\\"\""),
+            "{json}"
+        );
         assert!(json.contains("it's\\u0007 missing") && json.contains("a < b\\n\\tc"));
         assert!(page().text().starts_with("500.31 No <runtime>"));
         let bare = Page { status: 503, title: "T".into(), ..Page::default() };

@@ -79,8 +79,12 @@ impl Io {
         if let Some(hook) = hook {
             let _ = self.hook.set(hook);
         }
-        let _ = self.task.set(task);
-        self.wake();
+        let _ = self.task.set(task.clone());
+        if self.shard.is_cancelled() {
+            task.cancel();
+        } else {
+            task.schedule();
+        }
     }
 
     /// Polls the task soon.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ struct Core {
 
 #[derive(Default)]
 struct Slab {
+    /// Every task has been ended and no other may start.
+    cancelled: bool,
     entries: Vec<(u32, Option<Arc<Io>>)>,
     free: Vec<u32>,
 }
@@ -103,6 +105,8 @@ pub(crate) struct Shard {
     sleeping: AtomicBool,
     /// Odd while the driver is inside a job. Only ever grows; whoever fails to move it on has been replaced.
     turn: AtomicU64,
+    /// Thread id of the driver, 0 before the first.
+    driver: AtomicI32,
     /// Token of the connection whose handler was last called inline.
     current: AtomicUsize,
     slab: Mutex<Slab>,
@@ -128,6 +132,7 @@ impl Shard {
             queue: Mutex::new(VecDeque::with_capacity(EVENTS)),
             sleeping: AtomicBool::new(false),
             turn: AtomicU64::new(0),
+            driver: AtomicI32::new(0),
             current: AtomicUsize::new(usize::MAX),
             slab: Mutex::new(Slab::default()),
             load: AtomicUsize::new(0),
@@ -171,6 +176,11 @@ impl Shard {
         io
     }
 
+    /// Whether a task that starts now would never be polled.
+    pub(super) fn is_cancelled(&self) -> bool {
+        lock(&self.slab).cancelled
+    }
+
     pub(super) fn forget(&self, token: Token) {
         let mut slab = lock(&self.slab);
         let (index, generation) = unpack(token);
@@ -198,10 +208,11 @@ impl Shard {
     }
 
     fn wake_driver(&self) {
-        if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
-            if let Err(error) = self.waker.wake() {
-                tracing::error!(%error, "an I/O thread could not be woken");
-            }
+        if self.sleeping.load(Ordering::SeqCst)
+            && self.sleeping.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "an I/O thread could not be woken");
         }
     }
 
@@ -230,6 +241,7 @@ impl Shard {
 
     /// Drives the shard until the server stops or another thread has taken over. `turn` is even.
     pub(crate) fn drive(self: &Arc<Self>, mut turn: u64) {
+        self.driver.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
         loop {
             for _ in 0..BATCH {
                 let Some(job) = lock(&self.queue).pop_front() else { break };
@@ -326,6 +338,11 @@ impl Shard {
         self.turn.load(Ordering::Acquire)
     }
 
+    /// Thread id of the thread that drives, or was the last to begin to.
+    pub(super) fn driver(&self) -> i32 {
+        self.driver.load(Ordering::Relaxed)
+    }
+
     /// Takes the shard from a driver that is still at `seen`. Answers the turn of the next driver.
     pub(super) fn take_over(&self, seen: u64) -> Option<u64> {
         self.turn.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire).ok().map(|_| seen + 1)
@@ -347,6 +364,7 @@ impl Shard {
 
     /// Ends every task. Called when no driver polls any more, but for stuck ones.
     pub(crate) fn cancel_all(&self) {
+        lock(&self.slab).cancelled = true;
         for io in self.sockets() {
             if let Some(hook) = io.hook() {
                 hook.kill();

@@ -82,6 +82,18 @@ impl Threads {
         self.supply(state, self.run_limit);
     }
 
+    /// Runs `run` before all queued runs and within the drivers' limit; waits for its end up to `limit`.
+    pub(crate) fn run_first(self: &Arc<Self>, limit: Duration, run: impl FnOnce() + Send + 'static) -> bool {
+        let (done, end) = std::sync::mpsc::sync_channel(1);
+        let mut state = lock(&self.state);
+        state.runs.push_front(Box::new(move || {
+            run();
+            let _ = done.send(());
+        }));
+        self.supply(state, self.limit);
+        end.recv_timeout(limit).is_ok()
+    }
+
     /// Wakes an idle thread for the work just queued, or makes one.
     fn supply(self: &Arc<Self>, mut state: std::sync::MutexGuard<'_, State>, limit: usize) {
         if state.drives.len() + state.runs.len() <= state.idle {
@@ -137,7 +149,8 @@ impl Threads {
                 return None;
             }
             state.idle += 1;
-            let (back, waited) = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            let (back, waited) =
+                self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             state = back;
             state.idle -= 1;
             let nothing = state.drives.is_empty() && state.runs.is_empty();

@@ -17,6 +17,21 @@ const SAMPLE: Duration = Duration::from_millis(1);
 /// Samples without an awake shard before the watchdog goes to sleep.
 const IDLE_SAMPLES: u32 = 16;
 
+/// A driver that computes, or waits for a processor, is given this many times longer: another thread
+/// would compete with it for the same processors.
+const PATIENCE: u32 = 4;
+
+/// Whether the thread computes or could. One that cannot be looked at counts as blocked.
+fn is_runnable(thread: i32) -> bool {
+    std::fs::read(format!("/proc/self/task/{thread}/stat")).is_ok_and(|stat| state(&stat) == Some(b'R'))
+}
+
+/// The state letter of a `stat` file: the field behind the command, which may hold anything.
+fn state(stat: &[u8]) -> Option<u8> {
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(end + 2).copied()
+}
+
 /// How shards wake the watchdog.
 #[derive(Default)]
 pub(crate) struct Signal {
@@ -100,7 +115,12 @@ impl Watch {
                 }
                 if seen.0 != turn {
                     *seen = (turn, now);
-                } else if now.duration_since(seen.1) >= self.stall_after {
+                    continue;
+                }
+                let inside = now.duration_since(seen.1);
+                if inside >= self.stall_after * PATIENCE
+                    || (inside >= self.stall_after && !is_runnable(shard.driver()))
+                {
                     self.replace(shard, turn);
                 }
             }
@@ -130,5 +150,37 @@ impl Watch {
             hook.stalled();
         }
         self.threads.drive(shard.clone(), turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_found_behind_any_name() {
+        assert_eq!(state(b"12 (mews-io) R 1 2"), Some(b'R'));
+        assert_eq!(state(b"12 (a) S (b)) D 1"), Some(b'D'));
+        assert_eq!(state(b"12 (a"), None);
+        assert_eq!(state(b"12 (a)"), None);
+    }
+
+    #[test]
+    fn a_computing_thread_is_runnable_and_a_blocked_one_is_not() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let blocked = thread::spawn(move || {
+            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            let _ = wait.recv();
+        });
+        let id = told.recv().unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while is_runnable(id) {
+            assert!(Instant::now() < until, "a blocked thread still counts as runnable");
+            thread::yield_now();
+        }
+        assert!(is_runnable(rustix::thread::gettid().as_raw_nonzero().get()));
+        drop(release);
+        blocked.join().unwrap();
     }
 }

@@ -105,7 +105,12 @@ fn read_all(exchange: &Exchange, request: &Request, piece: usize) -> Result<Vec<
 }
 
 /// Writes everything, waiting for room.
-fn write_all(exchange: &Exchange, request: &Request, headers: &HeaderBlock, mut bytes: &[u8]) -> Result<(), Gone> {
+fn write_all(
+    exchange: &Exchange,
+    request: &Request,
+    headers: &HeaderBlock,
+    mut bytes: &[u8],
+) -> Result<(), Gone> {
     while !bytes.is_empty() {
         let written = exchange.write(Some(&head(200, headers)), &[], bytes)?;
         bytes = &bytes[written.extra_taken..];
@@ -148,7 +153,12 @@ impl App {
         self.requests.lock().unwrap().get(&exchange.request_id()).cloned()
     }
 
-    fn spawn(&self, exchange: &Arc<Exchange>, request: Arc<Request>, f: impl FnOnce(&Exchange, &Request) + Send + 'static) {
+    fn spawn(
+        &self,
+        exchange: &Arc<Exchange>,
+        request: Arc<Request>,
+        f: impl FnOnce(&Exchange, &Request) + Send + 'static,
+    ) {
         let exchange = exchange.clone();
         thread::spawn(move || f(&exchange, &request));
     }
@@ -256,7 +266,9 @@ impl App {
                             Ok(BodyRead::Data(count)) => {
                                 exchange.write(None, &buffer[..count], b"").unwrap();
                             }
-                            Ok(BodyRead::WouldBlock) => request.wait(|flags| std::mem::take(&mut flags.ready)),
+                            Ok(BodyRead::WouldBlock) => {
+                                request.wait(|flags| std::mem::take(&mut flags.ready))
+                            }
                             _ => break,
                         }
                     }
@@ -271,7 +283,11 @@ impl App {
             }
             "/abort" => exchange.abort(),
             "/status" => {
-                let _ = exchange.finish(Some(&head(request.number() as u16, &text())), b"body", HeaderBlockRef::EMPTY);
+                let _ = exchange.finish(
+                    Some(&head(request.number() as u16, &text())),
+                    b"body",
+                    HeaderBlockRef::EMPTY,
+                );
             }
             "/bad-header" => {
                 let mut headers = text();

@@ -64,7 +64,9 @@ impl Client {
         match self.fill() {
             Ok(0) => panic!("closed while reading {what}; got {:?}", String::from_utf8_lossy(&self.buffer)),
             Ok(_) => {}
-            Err(error) => panic!("{error} while reading {what}; got {:?}", String::from_utf8_lossy(&self.buffer)),
+            Err(error) => {
+                panic!("{error} while reading {what}; got {:?}", String::from_utf8_lossy(&self.buffer))
+            }
         }
     }
 
@@ -154,7 +156,9 @@ impl Client {
     pub(crate) fn assert_reset(&mut self) -> Vec<u8> {
         loop {
             match self.fill() {
-                Ok(0) => panic!("closed cleanly instead of reset; got {:?}", String::from_utf8_lossy(&self.buffer)),
+                Ok(0) => {
+                    panic!("closed cleanly instead of reset; got {:?}", String::from_utf8_lossy(&self.buffer))
+                }
                 Ok(_) => {}
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");

@@ -114,12 +114,13 @@ public static class HomePage
     private static Markup Timing(IReadOnlyList<Moment> moments) => Markup.Of($"""
         <div class="card">
           <h3>When, in microseconds</h3>
-          {Table(moments.Select(moment => new Fact(moment.Name, moment.Microseconds.ToString("0.0", CultureInfo.InvariantCulture))))}
+          <p class="hint">The server’s own timestamps of this request, from the first one on.</p>
+          {Table(moments.Select(moment => new Fact(moment.Name, moment.Microseconds.ToString("0.0", CultureInfo.InvariantCulture))), wide: true)}
         </div>
         """);
 
-    private static Markup Table(IEnumerable<Fact> facts) => Markup.Of($"""
-        <dl class="facts">{Markup.Join(facts.Select(fact => Markup.Of($"<div><dt>{fact.Name}</dt><dd>{fact.Value}</dd></div>")))}</dl>
+    private static Markup Table(IEnumerable<Fact> facts, bool wide = false) => Markup.Of($"""
+        <dl class="{(wide ? "facts wide" : "facts")}">{Markup.Join(facts.Select(fact => Markup.Of($"<div><dt>{fact.Name}</dt><dd>{fact.Value}</dd></div>")))}</dl>
         """);
 
     private static Markup GuestbookPanel(Guestbook guestbook, GuestbookForm form)

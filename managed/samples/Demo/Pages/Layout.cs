@@ -24,6 +24,7 @@ public static class Layout
               <link rel="icon" href="mark.svg" type="image/svg+xml">
               <link rel="stylesheet" href="base.css">
               <link rel="stylesheet" href="parts.css">
+              <link rel="stylesheet" href="heartbeat.css">
               <script type="module" src="js/site.js"></script>
             </head>
             <body>

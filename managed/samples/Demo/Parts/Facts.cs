@@ -98,7 +98,7 @@ public static class Facts
         [
             new("Process", $"{ProcessName()}, id {Environment.ProcessId}"),
             new("Started by", Parent() is var (name, id) ? $"{name}, id {id}" : "unknown"),
-            new("Server", $"{server.GetType().Name} of {server.GetType().Assembly.GetName().Name}"),
+            new("Server", server.GetType().Name),
             new("Runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.RuntimeIdentifier}"),
             new("System", RuntimeInformation.OSDescription),
             new("Garbage collector", GCSettings.IsServerGC ? "server" : "workstation"),
@@ -141,7 +141,7 @@ public static class Facts
         {
             if (timing.TryGetTimestamp(type, out var ticks) && ticks > 0)
             {
-                known.Add((type.ToString(), ticks));
+                known.Add((Words(type.ToString()), ticks));
             }
         }
 
@@ -153,6 +153,10 @@ public static class Facts
     /// <summary>The request's headers as the app sees them.</summary>
     public static IReadOnlyList<Fact> OfHeaders(HttpContext context) =>
         context.Request.Headers.Select(header => new Fact(header.Key, header.Value.ToString())).OrderBy(fact => fact.Name, StringComparer.OrdinalIgnoreCase).ToList();
+
+    // "RequestHeaderParseStart" as "Request header parse start".
+    private static string Words(string name) => string.Concat(name.Select((letter, index) =>
+        index > 0 && char.IsUpper(letter) ? " " + char.ToLowerInvariant(letter) : letter.ToString()));
 
     private static string Address(System.Net.IPAddress? address, int port) =>
         address is null ? "unknown" : new System.Net.IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, port).ToString();
