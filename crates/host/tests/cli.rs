@@ -266,9 +266,11 @@ fn a_start_failure_is_logged_and_shown_and_mended_by_a_change() {
     let cause = response.lines().find_map(|line| line.strip_prefix("Cause: ")).expect(&response);
     assert!(cause.len() > 8 && logged.contains(cause), "'{cause}' is not in {logged}");
 
+    // Long enough a wait that the change, and not its end, makes the next start.
+    running.says("trying again in 4 s");
     fs::write(app.path().join("Shop.dll"), "still not an assembly").unwrap();
     running.says("the app's files changed");
-    running.says("the app failed to start (500.");
+    running.says("trying again in 2 s");
 
     // A folder that is broken in another way meanwhile is told on the page too.
     fs::write(app.path().join("web.config"), "<configuration>").unwrap();

@@ -45,7 +45,7 @@ fn no() -> Failure {
 }
 
 fn crash() -> Exit {
-    Exit { clean: false, description: "was killed".to_owned(), reason: None, detail: None }
+    Exit { clean: false, description: "was killed".to_owned(), cause: None, reason: None, detail: None }
 }
 
 #[test]
@@ -158,6 +158,7 @@ fn a_start_that_takes_too_long_is_ended() {
 fn a_worker_that_dies_before_the_start_is_a_failed_start_with_its_reason() {
     let mut pool = Pool::started();
     let exit = Exit {
+        cause: Some("An unhandled exception ended the app".to_owned()),
         reason: Some("System.Exception: boom".to_owned()),
         detail: Some("at X".to_owned()),
         ..crash()
@@ -165,7 +166,8 @@ fn a_worker_that_dies_before_the_start_is_a_failed_start_with_its_reason() {
     let effects = pool.after(1, Event::WorkerExited(WorkerId(1), exit));
     let [Effect::SpawnFailurePage(_, failure)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(failure.code, StatusCode::START_FAILED);
-    assert!(failure.cause.ends_with("had started: System.Exception: boom."), "{}", failure.cause);
+    assert_eq!(failure.cause, "An unhandled exception ended the app before its server had started.");
+    assert_eq!(failure.reason.as_deref(), Some("System.Exception: boom"));
     assert_eq!(failure.detail.as_deref(), Some("at X"));
 }
 
@@ -184,7 +186,9 @@ fn a_second_stop_ends_at_once() {
     let mut pool = Pool::started();
     pool.after(1, Event::WorkerStarted(WorkerId(1)));
     pool.after(1, Event::StopRequested);
-    assert_eq!(pool.after(0, Event::StopRequested), [Effect::KillWorker(WorkerId(1)), Effect::Exit(0)]);
+    // The same signal by two ways.
+    assert_eq!(pool.after(0, Event::StopRequested), []);
+    assert_eq!(pool.after(1, Event::StopRequested), [Effect::KillWorker(WorkerId(1)), Effect::Exit(0)]);
 }
 
 #[test]

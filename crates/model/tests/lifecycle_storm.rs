@@ -177,7 +177,7 @@ impl World {
     fn exit(&mut self, id: WorkerId) {
         self.processes.remove(&id);
         let clean = self.random.below(2) == 0;
-        let exit = Exit { clean, description: "ended".to_owned(), reason: None, detail: None };
+        let exit = Exit { clean, description: "ended".to_owned(), cause: None, reason: None, detail: None };
         self.step(Event::WorkerExited(id, exit));
     }
 
@@ -282,6 +282,10 @@ impl World {
                 }
             }
             if self.random.below(50) == 0 {
+                self.advance(Duration::from_millis(250));
+                if self.exited.is_some() {
+                    break;
+                }
                 self.step(Event::StopRequested);
                 self.check(self.exited.is_some(), "the second stop did not end it");
                 continue;

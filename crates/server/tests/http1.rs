@@ -261,7 +261,7 @@ fn a_file_that_ends_early_resets() {
 #[test]
 fn an_application_that_fails_is_answered_for() {
     let fixture = Fixture::new();
-    for path in ["/drop", "/panic", "/bad-header", "/status?s=1", "/status?s=150"] {
+    for path in ["/drop", "/panic", "/panic-early", "/bad-header", "/status?s=1", "/status?s=150"] {
         // Twice and more, so that both the pool and the I/O thread have run it.
         for _ in 0..4 {
             let mut client = fixture.connect();

@@ -12,8 +12,8 @@ internal static class Log
     private static readonly Action<ILogger, string, Exception?> s_unexpectedCallback =
         LoggerMessage.Define<string>(LogLevel.Error, new EventId(0, "UnexpectedException"), "Unexpected exception in {Where}.");
 
-    private static readonly Action<ILogger, string, Exception?> s_connectionDisconnect =
-        LoggerMessage.Define<string>(LogLevel.Debug, new EventId(1, "ConnectionDisconnect"), "Connection ID \"{ConnectionId}\" disconnecting.");
+    private static readonly Action<ILogger, ulong, Exception?> s_connectionDisconnect =
+        LoggerMessage.Define<ulong>(LogLevel.Debug, new EventId(1, "ConnectionDisconnect"), "Connection ID \"{ConnectionId}\" disconnecting.");
 
     private static readonly Action<ILogger, string, string, Exception?> s_applicationError =
         LoggerMessage.Define<string, string>(
@@ -44,7 +44,7 @@ internal static class Log
     internal static void UnexpectedCallback(ILogger logger, Exception error, [CallerMemberName] string where = "")
         => s_unexpectedCallback(logger, where, error);
 
-    internal static void ConnectionDisconnect(ILogger logger, string connectionId) => s_connectionDisconnect(logger, connectionId, null);
+    internal static void ConnectionDisconnect(ILogger logger, ulong connectionId) => s_connectionDisconnect(logger, connectionId, null);
 
     internal static void ApplicationError(ILogger logger, string connectionId, string traceIdentifier, Exception error)
         => s_applicationError(logger, connectionId, traceIdentifier, error);

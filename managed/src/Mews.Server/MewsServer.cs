@@ -76,6 +76,8 @@ internal sealed class MewsServer : IServer
             MaxRequestBodySize = _options.MaxRequestBodySize,
         };
 
+        // Before the first request can come: from now on a failure is no failure to start any more.
+        UnhandledExceptions.ServerStarted = true;
         int status = Callbacks.Start(this, new ContextFactory<TContext>(settings, application));
         return status switch
         {

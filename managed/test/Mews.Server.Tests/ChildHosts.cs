@@ -86,6 +86,16 @@ internal static class ChildHosts
                 await first.StartAsync();
                 await second.StartAsync();
                 break;
+            case "throws":
+                // Not caught by anybody: it happens on a thread of its own.
+                FakeHost.PrintReports = true;
+                var thread = new Thread(static () => throw new InvalidOperationException("nobody catches this"));
+                thread.Start();
+                thread.Join();
+                break;
+            case "throws-later":
+                await WebApplication.CreateBuilder().Build().StartAsync();
+                goto case "throws";
             case "stop":
                 WebApplication stopping = WebApplication.CreateBuilder().Build();
                 stopping.Lifetime.ApplicationStarted.Register(FakeHost.Stop);

@@ -112,7 +112,8 @@ internal sealed unsafe class FakeExchange
 
     internal TaskCompletionSource Released { get; private set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal SemaphoreSlim Progress { get; } = new(0);
+    /// <summary>Released once for each call that sends something or ends the exchange.</summary>
+    internal SemaphoreSlim Progress { get; private set; } = new(0);
 
     internal string? Header(string name)
     {
@@ -146,6 +147,7 @@ internal sealed unsafe class FakeExchange
         Trailers.Clear();
         Output.SetLength(0);
         Released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Progress = new SemaphoreSlim(0);
         _body.Clear();
         _readerWaits = _writerWaits = false;
         bool hasBody = request.Body is not null || request.BodyLater || request.Chunked;

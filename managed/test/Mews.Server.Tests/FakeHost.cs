@@ -30,6 +30,9 @@ internal static class FakeHost
 
     internal static ConcurrentQueue<(int Kind, string Text)> Reports { get; } = new();
 
+    /// <summary>Whether reports are printed at once, for processes that will not live to print them later.</summary>
+    internal static bool PrintReports { get; set; }
+
     /// <summary>Makes the table and puts its address where the startup hook looks for it.</summary>
     internal static unsafe void Install(string virtualPath = "/", uint flags = HostFlags.WebSockets, string? physicalPath = null)
     {
@@ -164,7 +167,15 @@ internal static class FakeHost
     private static unsafe void OnServerStop() => ServerStopped = true;
 
     [UnmanagedCallersOnly]
-    private static unsafe void OnReport(int kind, byte* text, int length) => Reports.Enqueue((kind, Encoding.UTF8.GetString(text, length)));
+    private static unsafe void OnReport(int kind, byte* text, int length)
+    {
+        string report = Encoding.UTF8.GetString(text, length);
+        Reports.Enqueue((kind, report));
+        if (PrintReports)
+        {
+            Console.WriteLine("report " + kind + ": " + report);
+        }
+    }
 
     [UnmanagedCallersOnly]
     private static unsafe int OnBodyRead(ulong handle, byte* destination, int length) => Find(handle)?.Read(destination, length) ?? Status.Stale;

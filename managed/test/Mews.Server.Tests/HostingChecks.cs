@@ -42,6 +42,13 @@ internal static class HostingChecks
             string output = await ChildAsync("two-hosts");
             Check.True(output.Contains("threw InvalidOperationException: This process already serves a web application"), output);
         });
+        checks.Add("hosting: unhandled exceptions are reported", async () =>
+        {
+            string output = await ChildAsync("throws", exitCode: 134);
+            Check.True(output.Contains("report 1: System.InvalidOperationException: nobody catches this\n   at "), output);
+            output = await ChildAsync("throws-later", exitCode: 134);
+            Check.True(output.Contains("report 2: System.InvalidOperationException: nobody catches this\n   at "), output);
+        });
         checks.Add("hosting: stop by the worker", async () =>
         {
             string output = await ChildAsync("stop");
@@ -49,7 +56,7 @@ internal static class HostingChecks
         });
     }
 
-    private static async Task<string> ChildAsync(string name)
+    private static async Task<string> ChildAsync(string name, int exitCode = 0)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!)
         {
@@ -63,7 +70,7 @@ internal static class HostingChecks
         Task<string> errors = child.StandardError.ReadToEndAsync();
         string output = await child.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
         await child.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
-        Check.Equal(0, child.ExitCode, name + ": " + output + await errors);
+        Check.Equal(exitCode, child.ExitCode, name + ": " + output + await errors);
         return output.ReplaceLineEndings("\n");
     }
 }

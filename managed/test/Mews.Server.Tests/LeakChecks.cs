@@ -58,8 +58,8 @@ internal static class LeakChecks
                 {
                     try
                     {
-                        Pristine(context);
                         difference = Differences(context.Features.Get<MewsHttpContext>()!);
+                        Pristine(context);
                     }
                     catch (Exception error)
                     {
@@ -94,6 +94,20 @@ internal static class LeakChecks
             Check.Equal(string.Empty, request.Path + request.QueryString + request.RawTarget + request.Method, "request line");
             Check.True(((IHttpConnectionFeature)kept!).RemoteIpAddress is null, "address");
             Check.True(kept!.Get<IHttpRequestFeature>() is null, "features");
+            request.Path = "/stale";
+            ((IHttpResponseFeature)kept!).StatusCode = 299;
+            ((IHttpResponseFeature)kept!).Headers["X-Stale"] = "stale";
+            kept!.Set<ISecret>(new Secret());
+            FakeExchange next = await TestSite.AssertAsync(
+                context =>
+                {
+                    Check.True(ReferenceEquals(kept, context.Features), "the same slot");
+                    Check.Equal("/fresh", context.Request.Path.Value, "path");
+                    Check.True(context.Features.Get<ISecret>() is null, "feature");
+                    return Task.CompletedTask;
+                },
+                new FakeRequest { Target = "/fresh" });
+            Check.True(next.Status == 200 && next.Headers.Count == 0, "response");
         });
         checks.Add("leak: many slots at once", async () =>
         {
@@ -116,7 +130,7 @@ internal static class LeakChecks
                     string id = worker + "x" + i;
                     FakeExchange exchange = FakeHost.Begin(new FakeRequest { Target = "/p" + id + "?id=" + id }.Header("X-Id", id));
                     await exchange.Released.Task.WaitAsync(TimeSpan.FromSeconds(20));
-                    Check.Equal(id + "/p" + id, exchange.Text, "body");
+                    Check.Equal(id + "/p" + id, exchange.Text, "body of a response with status " + exchange.Status + TestSite.LastError());
                     Check.Equal(id, exchange.Header("X-Echo"), "header");
                     FakeHost.Return(exchange);
                 }

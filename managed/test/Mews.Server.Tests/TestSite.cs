@@ -23,6 +23,18 @@ internal static class TestSite
     /// <summary>What the server logged: level, event id, exception.</summary>
     internal static ConcurrentQueue<(LogLevel Level, int Id, Exception? Error)> Logged { get; } = new();
 
+    /// <summary>The last exception that was logged, for messages of failed checks.</summary>
+    internal static string LastError()
+    {
+        string text = string.Empty;
+        foreach ((_, _, Exception? error) in Logged)
+        {
+            text = error is null ? text : ", last error: " + error;
+        }
+
+        return text;
+    }
+
     internal static async Task StartAsync()
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();

@@ -63,10 +63,11 @@ internal static class TrailerChecks
             FakeExchange exchange = await TestSite.AssertAsync(
                 context =>
                 {
-                    context.Response.AppendTrailer("n0", (string?)null);
-                    context.Response.AppendTrailer("n1", string.Empty);
-                    context.Response.AppendTrailer("n2", new StringValues(new string?[] { null }));
-                    context.Response.AppendTrailer("n4", new StringValues(new[] { null, "Value", string.Empty }));
+                    IHeaderDictionary trailers = context.Features.Get<IHttpResponseTrailersFeature>()!.Trailers;
+                    trailers["n0"] = (string?)null;
+                    trailers["n1"] = string.Empty;
+                    trailers["n2"] = new StringValues(new string?[] { null });
+                    trailers["n4"] = new StringValues(new[] { null, "Value", string.Empty });
                     return Task.CompletedTask;
                 },
                 new FakeRequest { Version = 20, Trailers = true });

@@ -32,6 +32,11 @@ impl Watch {
         self.changing = None;
     }
 
+    /// Whether the last look found files that may still be changing.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.changing.is_some()
+    }
+
     /// Looks; `true` when the files differ from the known look and have not changed between two looks:
     /// whoever copies them is done.
     pub(crate) fn changed(&mut self) -> bool {

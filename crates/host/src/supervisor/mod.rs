@@ -12,6 +12,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::{AppPool, Effect, Event, Level, Moment, WorkerId};
+use mews_model::{Failure, StatusCode};
 use mews_process::output::Sink;
 use mews_process::signals::{SignalKind, Signals};
 
@@ -26,6 +27,8 @@ use worker::{Kind, Worker};
 
 /// How often the app's files are looked at while it does not run.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How long changed files must stay as they are before they are taken.
+const SETTLES_IN: Duration = Duration::from_millis(300);
 /// How long the last output may take to be written before the supervisor ends.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// How long killed workers may take to be gone before the supervisor ends without them.
@@ -145,7 +148,8 @@ impl Supervisor {
             }
         }
         if self.pool.watches_files() {
-            self.next_look.get_or_insert_with(|| Instant::now() + WATCH_EVERY);
+            let pause = if self.watch.is_settling() { SETTLES_IN } else { WATCH_EVERY };
+            self.next_look.get_or_insert_with(|| Instant::now() + pause);
         } else {
             self.next_look = None;
         }
@@ -180,7 +184,6 @@ impl Supervisor {
     fn handle(&mut self, ready: &Ready) {
         if ready.stop {
             for _ in 0..self.signals.take(SignalKind::Stop) {
-                tracing::info!("asked to stop");
                 self.events.push_back(Event::StopRequested);
             }
         }
@@ -227,6 +230,14 @@ impl Supervisor {
                     self.events.push_back(Event::WorkerFailed(id, failure));
                 }
                 WorkerMessage::Report { kind: Report::Warning, text } => tracing::warn!("{text}"),
+                WorkerMessage::Report { kind: Report::CannotHost, text } => {
+                    // Managed code says this of its own accord and then lets the app end by an exception, so
+                    // it is known better here than it will be from the end.
+                    let cause = text.lines().next().unwrap_or_default().trim();
+                    let failure = Failure::new(StatusCode::START_FAILED, cause);
+                    let failure = failure.with_cure("Let the app use the default server.");
+                    self.events.push_back(Event::WorkerFailed(id, failure));
+                }
                 WorkerMessage::Report { text, .. } => worker.keep_report(text),
                 WorkerMessage::Stopping => self.events.push_back(Event::WorkerStopping(id)),
                 WorkerMessage::Stopped { exit_code } => {

@@ -97,17 +97,21 @@ impl Supervisor {
     /// What clients see of a failure.
     fn page(&self, failure: Failure) -> FailurePage {
         let now = self.now();
-        let detail = if self.detailed_errors { failure.detail } else { None };
         FailurePage {
-            failure: Failure { detail, ..failure },
+            failure: failure.shown(self.detailed_errors),
             retry_after: self.pool.retry_at().map(|at| at.since(now)),
         }
     }
 
     /// The machine is told about an end, as of every worker that it asked for.
     fn never_ran(&mut self, id: WorkerId, failure: Failure) {
-        let exit =
-            Exit { clean: false, description: "was never started".to_owned(), reason: None, detail: None };
+        let exit = Exit {
+            clean: false,
+            description: "was never started".to_owned(),
+            cause: None,
+            reason: None,
+            detail: None,
+        };
         self.events.push_back(Event::WorkerFailed(id, failure));
         self.events.push_back(Event::WorkerExited(id, exit));
     }

@@ -151,7 +151,8 @@ impl Worker {
 
     /// Keeps what the app said about its end.
     pub(super) fn keep_report(&mut self, text: String) {
-        self.report = Some(text);
+        // The first is the cause, what follows are its consequences.
+        self.report.get_or_insert(text);
     }
 
     /// A failure with what the app printed, unless it has lines of its own.
@@ -171,13 +172,15 @@ impl Worker {
     /// How it ended, after [`Worker::has_ended`] said so.
     pub(super) fn exit(&self) -> Exit {
         let last_words = self.last_words();
-        let reason = unhandled_exception(self.report.as_deref().unwrap_or(""))
-            .or_else(|| unhandled_exception(&last_words))
-            .or_else(|| self.report.as_deref().and_then(|text| text.lines().next()).map(str::to_owned));
+        let ending = match &self.report {
+            Some(text) => Some(fatal_message(text).unwrap_or_else(|| (UNHANDLED, first_line(text)))),
+            None => fatal_message(&last_words),
+        };
         Exit {
             clean: self.status.is_some_and(|status| status.success()),
             description: self.status.map_or_else(|| "has ended".to_owned(), describe),
-            reason,
+            cause: ending.as_ref().map(|(cause, _)| (*cause).to_owned()),
+            reason: ending.map(|(_, reason)| reason),
             detail: (!last_words.is_empty()).then_some(last_words),
         }
     }
@@ -223,13 +226,29 @@ impl Pipe {
     }
 }
 
-/// The first line of the runtime's message about an exception that nobody caught, without its beginning.
-fn unhandled_exception(text: &str) -> Option<String> {
-    const BEGINNINGS: [&str; 2] = ["Unhandled exception. ", "Unhandled exception: "];
-    let line = text
-        .lines()
-        .find_map(|line| BEGINNINGS.iter().find_map(|beginning| line.trim_start().strip_prefix(beginning)))?;
-    Some(line.trim_end().to_owned())
+const UNHANDLED: &str = "An unhandled exception ended the app";
+
+/// How the runtime's last messages begin, and what they mean.
+const FATAL: [(&str, &str); 5] = [
+    ("Unhandled exception. ", UNHANDLED),
+    ("Unhandled exception: ", UNHANDLED),
+    ("Process terminated. ", "The app called Environment.FailFast"),
+    ("Stack overflow.", "A stack overflow ended the app"),
+    ("Out of memory.", "The app ran out of memory"),
+];
+
+/// What the runtime said when it ended the process: its meaning, and the rest of its first line.
+fn fatal_message(text: &str) -> Option<(&'static str, String)> {
+    text.lines().find_map(|line| {
+        let line = line.trim();
+        FATAL.iter().find_map(|(beginning, cause)| {
+            line.strip_prefix(beginning).map(|reason| (*cause, reason.to_owned()))
+        })
+    })
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -237,10 +256,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exception_is_found_in_the_output() {
-        let text =
-            "info: x\nUnhandled exception. System.InvalidOperationException: No.\n   at Program.Main()\n";
-        assert_eq!(unhandled_exception(text).as_deref(), Some("System.InvalidOperationException: No."));
-        assert_eq!(unhandled_exception("nothing"), None);
+    fn the_end_is_found_in_the_output() {
+        for (text, expected) in [
+            (
+                "info: x\nUnhandled exception. System.InvalidOperationException: No.\n   at Program.Main()\n",
+                Some((UNHANDLED, "System.InvalidOperationException: No.")),
+            ),
+            ("Stack overflow.\n   at X", Some(("A stack overflow ended the app", ""))),
+            ("Process terminated. why\n", Some(("The app called Environment.FailFast", "why"))),
+            ("nothing", None),
+        ] {
+            let found = fatal_message(text);
+            assert_eq!(found.as_ref().map(|(cause, reason)| (*cause, reason.as_str())), expected);
+        }
     }
 }

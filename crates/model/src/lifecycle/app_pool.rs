@@ -17,6 +17,9 @@ const CRASH_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::fr
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 /// A worker that reported a failed start ends by itself within this time, or is killed.
 const FAILED_WORKER_LEAVES: Duration = Duration::from_secs(5);
+/// Requests to stop that follow the first this quickly are the same one: `timeout`, for instance, signals
+/// the process and then its group.
+const SAME_REQUEST: Duration = Duration::from_millis(250);
 /// How long killed processes may take to vanish before the supervisor stops waiting for them.
 const KILLED_WORKER_VANISHES: Duration = Duration::from_secs(5);
 
@@ -63,6 +66,8 @@ pub enum Phase {
     },
     /// All workers were told to end.
     Stopping {
+        /// Since when.
+        since: Moment,
         /// When the supervisor ends even if they have not.
         give_up_at: Moment,
     },
@@ -162,7 +167,7 @@ impl AppPool {
                 self.timer_fired(now, &mut out);
             }
             Event::StopRequested => self.stop(now, &mut out),
-            Event::SecondStop => self.stop_at_once(&mut out),
+            Event::SecondStop => self.stop_at_once(now, &mut out),
         }
         self.finish_stop(&mut out);
         self.arm_timer(&mut out);
@@ -203,8 +208,8 @@ impl AppPool {
             }
             Phase::Running { worker, since } if worker == id => {
                 self.leaving.push(Leaving { id, kill_at: now + FAILED_WORKER_LEAVES, killed: false });
-                log(out, Level::Error, format!("the app failed: {}", failure.cause));
-                self.restart(now.since(since), &failure.cause, failure.detail, now, out);
+                log(out, Level::Error, format!("the app failed. {}", failure.explanation()));
+                self.restart(now.since(since), failure, now, out);
             }
             // A page worker that cannot even be spawned.
             _ => self.page_lost(id, &failure.cause, now, out),
@@ -219,7 +224,8 @@ impl AppPool {
         log(out, Level::Warn, "the app stopped itself; it is started again in a new worker".to_owned());
         // It is leaving already, so it is not told to: its own stop must not be cut short by ours.
         self.leaving.push(Leaving { id, kill_at: now + self.settings.shutdown_limit, killed: false });
-        self.restart(now.since(since), "The app stopped itself.", None, now, out);
+        let failure = Failure::new(StatusCode::UNAVAILABLE, "The app stopped itself.");
+        self.restart(now.since(since), failure, now, out);
     }
 
     fn exited(&mut self, id: WorkerId, exit: &Exit, now: Moment, out: &mut Vec<Effect>) {
@@ -235,15 +241,19 @@ impl AppPool {
                 self.start_failed(exit_before_start(exit), now, out);
             }
             Phase::Running { worker, since } if worker == id => {
-                let mut cause = format!("The worker process {}", exit.description);
-                cause.push_str(&exit.reason.as_ref().map_or(".".to_owned(), |reason| format!(": {reason}")));
+                let cause = match &exit.cause {
+                    Some(cause) => format!("{cause}."),
+                    None => format!("The worker process {}.", exit.description),
+                };
+                let failure = Failure::new(StatusCode::UNAVAILABLE, cause)
+                    .with_reason(exit.reason.clone().unwrap_or_default())
+                    .with_detail(exit.detail.clone().unwrap_or_default());
                 if exit.clean {
                     log(out, Level::Warn, "the app ended by itself; it is started again".to_owned());
                 } else {
-                    let stop = if cause.ends_with('.') { "" } else { "." };
-                    log(out, Level::Error, format!("the app ended unexpectedly. {cause}{stop}"));
+                    log(out, Level::Error, format!("the app ended unexpectedly. {}", failure.explanation()));
                 }
-                self.restart(now.since(since), &cause, exit.detail.clone(), now, out);
+                self.restart(now.since(since), failure, now, out);
             }
             _ => self.page_lost(id, &format!("it {}", exit.description), now, out),
         }
@@ -253,25 +263,14 @@ impl AppPool {
         self.start_failures = self.start_failures.saturating_add(1);
         let wait = START_BACKOFF.after(self.start_failures);
         let when = format!("trying again in {} s, or when its files change", wait.as_secs());
-        log(
-            out,
-            Level::Error,
-            format!("the app failed to start ({}): {} {}", failure.code, failure.cause, failure.cure),
-        );
+        log(out, Level::Error, format!("the app failed to start {failure}"));
         log(out, Level::Info, when);
         self.phase = Phase::Failed { retry_at: now + wait };
         self.show(failure, now, out);
     }
 
     /// After an app that had started is gone.
-    fn restart(
-        &mut self,
-        ran: Duration,
-        why: &str,
-        detail: Option<String>,
-        now: Moment,
-        out: &mut Vec<Effect>,
-    ) {
+    fn restart(&mut self, ran: Duration, why: Failure, now: Moment, out: &mut Vec<Effect>) {
         let crashes = self.crashes.failed_after(ran);
         if crashes == 0 {
             self.start(now, out);
@@ -288,10 +287,9 @@ impl AppPool {
             ),
         );
         self.phase = Phase::Restarting { retry_at: now + wait };
-        let stop = if why.ends_with('.') { "" } else { "." };
-        let cause = format!("The app ended soon after its start, several times in a row. {why}{stop}");
-        let failure = Failure::new(StatusCode::UNAVAILABLE, cause).with_detail(detail.unwrap_or_default());
-        self.show(failure, now, out);
+        let cause = format!("The app ended soon after its start, several times in a row. {}", why.cause);
+        let cure = StatusCode::UNAVAILABLE.cure().to_owned();
+        self.show(Failure { code: StatusCode::UNAVAILABLE, cause, cure, ..why }, now, out);
     }
 
     fn show(&mut self, failure: Failure, now: Moment, out: &mut Vec<Effect>) {
@@ -358,7 +356,7 @@ impl AppPool {
             Phase::Failed { retry_at } | Phase::Restarting { retry_at } if retry_at <= now => {
                 self.start(now, out);
             }
-            Phase::Stopping { give_up_at } if give_up_at <= now => {
+            Phase::Stopping { give_up_at, .. } if give_up_at <= now => {
                 log(out, Level::Error, "a worker process cannot be ended; leaving it behind".to_owned());
                 self.leaving.clear();
             }
@@ -369,18 +367,24 @@ impl AppPool {
     fn stop(&mut self, now: Moment, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Stopped => return,
-            Phase::Stopping { .. } => return self.stop_at_once(out),
+            Phase::Stopping { since, .. } => {
+                if now.since(since) >= SAME_REQUEST {
+                    self.stop_at_once(now, out);
+                }
+                return;
+            }
             Phase::Starting { worker, .. } | Phase::Running { worker, .. } => self.leave(worker, now, out),
             Phase::Idle | Phase::Failed { .. } | Phase::Restarting { .. } => {}
         }
         if let Some(Page::Worker { id, .. }) = self.page.take() {
             self.leave(id, now, out);
         }
+        log(out, Level::Info, "stopping".to_owned());
         let last_kill = self.leaving.iter().map(|leaving| leaving.kill_at).max().unwrap_or(now).max(now);
-        self.phase = Phase::Stopping { give_up_at: last_kill + KILLED_WORKER_VANISHES };
+        self.phase = Phase::Stopping { since: now, give_up_at: last_kill + KILLED_WORKER_VANISHES };
     }
 
-    fn stop_at_once(&mut self, out: &mut Vec<Effect>) {
+    fn stop_at_once(&mut self, now: Moment, out: &mut Vec<Effect>) {
         let app = match self.phase {
             Phase::Starting { worker, .. } | Phase::Running { worker, .. } => Some(worker),
             Phase::Stopped => return,
@@ -389,11 +393,14 @@ impl AppPool {
         let page = self.page_worker();
         let leaving = self.leaving.iter().filter(|leaving| !leaving.killed).map(|leaving| leaving.id);
         let killed: Vec<WorkerId> = leaving.chain(app).chain(page).collect();
+        if !killed.is_empty() {
+            log(out, Level::Warn, "stopping at once: ending what still runs".to_owned());
+        }
         out.extend(killed.into_iter().map(Effect::KillWorker));
         self.leaving.clear();
         self.page = None;
         // Killed processes need no waiting for.
-        self.phase = Phase::Stopping { give_up_at: Moment::default() };
+        self.phase = Phase::Stopping { since: now, give_up_at: now };
     }
 
     fn leave(&mut self, id: WorkerId, now: Moment, out: &mut Vec<Effect>) {
@@ -412,7 +419,7 @@ impl AppPool {
         let phase = match self.phase {
             Phase::Starting { limit_at, .. } => Some(limit_at),
             Phase::Failed { retry_at } | Phase::Restarting { retry_at } => Some(retry_at),
-            Phase::Stopping { give_up_at } => Some(give_up_at),
+            Phase::Stopping { give_up_at, .. } => Some(give_up_at),
             Phase::Idle | Phase::Running { .. } | Phase::Stopped => None,
         };
         let page = match &self.page {
@@ -431,18 +438,13 @@ impl AppPool {
 }
 
 fn exit_before_start(exit: &Exit) -> Failure {
-    let mut cause = format!("The worker process {} before the app's server had started", exit.description);
-    match &exit.reason {
-        Some(reason) => {
-            cause.push_str(": ");
-            cause.push_str(reason);
-            if !reason.ends_with('.') {
-                cause.push('.');
-            }
-        }
-        None => cause.push('.'),
-    }
-    Failure::new(StatusCode::START_FAILED, cause).with_detail(exit.detail.clone().unwrap_or_default())
+    let cause = match &exit.cause {
+        Some(cause) => format!("{cause} before its server had started."),
+        None => format!("The worker process {} before the app's server had started.", exit.description),
+    };
+    Failure::new(StatusCode::START_FAILED, cause)
+        .with_reason(exit.reason.clone().unwrap_or_default())
+        .with_detail(exit.detail.clone().unwrap_or_default())
 }
 
 fn log(out: &mut Vec<Effect>, level: Level, text: String) {

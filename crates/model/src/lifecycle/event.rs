@@ -21,7 +21,10 @@ pub struct Exit {
     pub clean: bool,
     /// For a sentence: `exited with code 134`, `was killed by SIGSEGV (signal 11)`.
     pub description: String,
-    /// One line that tells why, when something is known (an unhandled exception).
+    /// What ended the app, when that is known better than by the process's end: `An unhandled exception
+    /// ended the app`. Holds nothing that the app said.
+    pub cause: Option<String>,
+    /// What the app itself gave as the reason, one line.
     pub reason: Option<String>,
     /// Lines for a developer: the last that the process wrote to stderr.
     pub detail: Option<String>,

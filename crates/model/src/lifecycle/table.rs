@@ -103,7 +103,7 @@ fn failure() -> Failure {
 
 fn exit(clean: bool) -> Exit {
     let description = if clean { "exited with code 0" } else { "exited with code 134" };
-    Exit { clean, description: description.to_owned(), reason: None, detail: None }
+    Exit { clean, description: description.to_owned(), cause: None, reason: None, detail: None }
 }
 
 fn idle() -> Built {
@@ -152,7 +152,9 @@ fn restarting() -> Built {
 }
 
 fn stopping() -> Built {
-    then(running(), 1, |_| Event::StopRequested)
+    // A while ago, so that another request is a second one.
+    let (pool, now, app) = then(running(), 1, |_| Event::StopRequested);
+    (pool, now + Duration::from_secs(1), app)
 }
 
 fn describe(pool: &AppPool) -> String {

@@ -1,9 +1,12 @@
 //! What is known of one endpoint, and the rules by which it is trusted on the I/O thread. Pure: times
 //! come in as numbers.
 //!
-//! An endpoint starts on the pool. Two fast runs in a row make it *inline*; an inline run that blocks
-//! sends it back to the *pool*, which it leaves after many fast runs, more with every relapse. While any
-//! of its inline runs is stuck right now, further ones go to the pool.
+//! An endpoint starts on the pool. Two fast runs make it *inline*; inline runs that block send it back to
+//! the *pool*, which it leaves after many fast runs, more with every relapse. While any of its inline
+//! runs is stuck right now, further ones go to the pool.
+//!
+//! An inline run counts as blocked only when the watchdog has found its thread off the processor or
+//! busy for very long: how long a run took says nothing on a machine that has other work to do.
 
 /// Where a handler is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +23,15 @@ const PROOF_US: u32 = 500;
 const PROOFS: u8 = 2;
 /// Unproved runs after which an endpoint counts as slow. The first ones compile code and fill caches.
 const TRIALS: u8 = 16;
-/// Inline runs longer than this are suspicious: two in `WINDOW` runs are too many.
-const SLOW_US: u32 = 2_000;
-/// One inline run longer than this is too much.
-const STUCK_US: u32 = 20_000;
+/// Two blocked inline runs within `WINDOW` runs are too many: one may be a garbage collection.
 const WINDOW: u32 = 64;
-/// Pool runs up to this long are fast.
-const FAST_US: u32 = 300;
-/// Fast pool runs in a row that bring an endpoint back inline, doubled with every relapse.
+/// One blocked inline run longer than this is too much.
+const STUCK_US: u32 = 20_000;
+/// Fast pool runs that bring an endpoint back inline, doubled with every relapse.
 const REHABILITATION: u32 = 256;
+/// A slow pool run takes back so many fast ones. Runs that merely waited for a processor are rare enough
+/// not to matter; an endpoint that blocks in one of nine runs never comes back.
+const SETBACK: u32 = 8;
 const MAX_RELAPSES: u8 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,12 +47,12 @@ enum Mode {
 pub(crate) struct Entry {
     mode: Mode,
     trials: u8,
-    /// Fast runs in a row.
+    /// Fast runs, less what slow ones took back.
     fast: u32,
     /// Inline runs begun.
     runs: u32,
-    /// The value of `runs` at the last slow one, 0 = none.
-    slow_at: u32,
+    /// The value of `runs` at the last blocked one, 0 = none.
+    blocked_at: u32,
     relapses: u8,
     /// Inline runs that are stuck right now.
     stuck: u16,
@@ -68,11 +71,14 @@ impl Entry {
 
     /// A pool run's synchronous part took so long.
     pub(crate) fn pool_run(&mut self, micros: u32) {
+        if self.mode == Mode::Inline {
+            return;
+        }
+        self.fast = if micros < PROOF_US { self.fast + 1 } else { self.fast.saturating_sub(SETBACK) };
         match self.mode {
             Mode::Inline => {}
             Mode::New => {
                 self.trials = self.trials.saturating_add(1);
-                self.fast = if micros < PROOF_US { self.fast + 1 } else { 0 };
                 if self.fast >= u32::from(PROOFS) {
                     self.become_mode(Mode::Inline);
                 } else if self.trials >= TRIALS {
@@ -80,25 +86,10 @@ impl Entry {
                 }
             }
             Mode::Pool => {
-                self.fast = if micros < FAST_US { self.fast + 1 } else { 0 };
                 if self.fast >= REHABILITATION << self.relapses.min(MAX_RELAPSES) {
                     self.become_mode(Mode::Inline);
                 }
             }
-        }
-    }
-
-    /// An inline run's synchronous part took so long. Needs to be called for slow ones only.
-    pub(crate) fn inline_run(&mut self, micros: u32) {
-        if micros <= SLOW_US || self.mode != Mode::Inline {
-            return;
-        }
-        let again = self.slow_at != 0 && self.runs.wrapping_sub(self.slow_at) <= WINDOW;
-        if micros > STUCK_US || again {
-            self.become_mode(Mode::Pool);
-            self.relapses = (self.relapses + 1).min(MAX_RELAPSES);
-        } else {
-            self.slow_at = self.runs;
         }
     }
 
@@ -107,22 +98,27 @@ impl Entry {
         self.stuck = self.stuck.saturating_add(1);
     }
 
-    /// Such a run has ended.
-    pub(crate) fn recovered(&mut self) {
+    /// Such a run has ended after so long.
+    pub(crate) fn recovered(&mut self, micros: u32) {
         self.stuck = self.stuck.saturating_sub(1);
+        if self.mode != Mode::Inline {
+            return;
+        }
+        let again = self.blocked_at != 0 && self.runs.wrapping_sub(self.blocked_at) <= WINDOW;
+        if micros > STUCK_US || again {
+            self.become_mode(Mode::Pool);
+            self.relapses = (self.relapses + 1).min(MAX_RELAPSES);
+        } else {
+            self.blocked_at = self.runs;
+        }
     }
 
     fn become_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.fast = 0;
-        self.slow_at = 0;
+        self.blocked_at = 0;
         self.runs = 0;
     }
-}
-
-/// Whether an inline run of this length must be recorded.
-pub(crate) fn is_slow(micros: u32) -> bool {
-    micros > SLOW_US
 }
 
 #[cfg(test)]
@@ -137,14 +133,19 @@ mod tests {
         entry
     }
 
+    fn block(entry: &mut Entry, micros: u32) {
+        entry.stalled();
+        entry.recovered(micros);
+    }
+
     #[test]
     fn two_fast_runs_prove_an_endpoint() {
         let mut entry = Entry::default();
         assert_eq!(entry.decide(), Place::Pool);
         entry.pool_run(40_000);
-        entry.pool_run(400);
-        assert_eq!(entry.decide(), Place::Pool);
+        entry.pool_run(499);
         entry.pool_run(500);
+        assert_eq!(entry.decide(), Place::Pool);
         entry.pool_run(499);
         assert_eq!(entry.decide(), Place::Pool);
         entry.pool_run(499);
@@ -165,22 +166,22 @@ mod tests {
     #[test]
     fn one_long_block_sends_it_to_the_pool() {
         let mut entry = proved();
-        entry.inline_run(20_001);
+        block(&mut entry, 20_001);
         assert_eq!(entry.decide(), Place::Pool);
     }
 
     #[test]
-    fn two_slow_runs_close_together_do_and_far_apart_do_not() {
+    fn two_blocks_close_together_do_and_far_apart_do_not() {
         let mut entry = proved();
-        entry.inline_run(2_001);
+        block(&mut entry, 2_001);
         for _ in 0..65 {
             assert_eq!(entry.decide(), Place::Inline);
         }
-        entry.inline_run(2_001);
+        block(&mut entry, 2_001);
         for _ in 0..64 {
             assert_eq!(entry.decide(), Place::Inline);
         }
-        entry.inline_run(2_001);
+        block(&mut entry, 2_001);
         assert_eq!(entry.decide(), Place::Pool);
     }
 
@@ -188,18 +189,29 @@ mod tests {
     fn it_comes_back_after_many_fast_runs_and_later_after_each_relapse() {
         let mut entry = proved();
         for needed in [256 << 1, 256 << 2] {
-            entry.inline_run(30_000);
+            block(&mut entry, 30_000);
             for _ in 0..needed - 1 {
-                entry.pool_run(299);
+                entry.pool_run(499);
                 assert_eq!(entry.decide(), Place::Pool);
             }
-            entry.pool_run(300);
-            for _ in 0..needed - 1 {
-                entry.pool_run(299);
+            // A run that waited for a processor costs a little and no more.
+            entry.pool_run(500);
+            for _ in 0..8 {
+                entry.pool_run(10);
             }
             assert_eq!(entry.decide(), Place::Pool);
-            entry.pool_run(299);
+            entry.pool_run(10);
             assert_eq!(entry.decide(), Place::Inline);
+        }
+    }
+
+    #[test]
+    fn what_often_blocks_never_comes_back() {
+        let mut entry = proved();
+        block(&mut entry, 30_000);
+        for run in 0..100_000 {
+            entry.pool_run(if run % 9 == 0 { 5_000 } else { 10 });
+            assert_eq!(entry.decide(), Place::Pool);
         }
     }
 
@@ -209,9 +221,7 @@ mod tests {
         entry.stalled();
         entry.stalled();
         assert_eq!(entry.decide(), Place::Pool);
-        entry.recovered();
+        entry.recovered(2_001);
         assert_eq!(entry.decide(), Place::Pool);
-        entry.recovered();
-        assert_eq!(entry.decide(), Place::Inline);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::policy::{Entry, Place, is_slow};
+use super::policy::{Entry, Place};
 use crate::sync::lock;
 
 const PLACES: usize = 1024;
@@ -33,21 +33,14 @@ impl Table {
         self.update(key, |entry| entry.pool_run(micros));
     }
 
-    /// Records an inline run's length.
-    pub(crate) fn inline_run(&self, key: u64, micros: u32) {
-        if is_slow(micros) {
-            self.update(key, |entry| entry.inline_run(micros));
-        }
-    }
-
     /// An inline run's thread has been replaced.
     pub(crate) fn stalled(&self, key: u64) {
         self.update(key, Entry::stalled);
     }
 
-    /// Such a run has ended.
-    pub(crate) fn recovered(&self, key: u64) {
-        self.update(key, Entry::recovered);
+    /// Such a run has ended after so long.
+    pub(crate) fn recovered(&self, key: u64, micros: u32) {
+        self.update(key, |entry| entry.recovered(micros));
     }
 
     fn update(&self, key: u64, change: impl FnOnce(&mut Entry)) {
@@ -77,7 +70,8 @@ mod tests {
         assert_eq!(table.decide(one), Place::Inline);
         table.pool_run(other, 1);
         assert_eq!(table.decide(other), Place::Pool);
-        table.inline_run(one, 1_000_000);
+        table.stalled(one);
+        table.recovered(one, 1_000_000);
         assert_eq!(table.decide(one), Place::Pool);
     }
 }

@@ -330,7 +330,7 @@ impl Hook for Conn {
                 .compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire)
                 .is_err()
             {
-                table.recovered(key);
+                table.recovered(key, 0);
             }
         }
         lock(&self.output).uncork(&self.wire, self.env());

@@ -17,9 +17,9 @@ use super::rejection::Rejection;
 use super::scan::{Scan, Scanned};
 use crate::clock;
 use crate::dispatch::{self, Place};
-use crate::exchange::{BodyRead, Exchange};
+use crate::exchange::Exchange;
 use crate::handler::{DispatchHint, Handler, RequestHead};
-use crate::output::{Phase, RequestFacts, reason};
+use crate::output::{Phase, RequestFacts};
 use crate::reactor::{Hook, Task};
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -28,14 +28,10 @@ use crate::sync::lock;
 const READ: usize = 8 * 1024;
 /// An idle connection gives its memory back after this long.
 const TRIM_AFTER: Duration = Duration::from_secs(5);
-/// How long a closing connection waits for the client to have read its last response.
-const LINGER: Duration = Duration::from_secs(2);
-/// Bytes swallowed in that time.
-const LINGER_BYTES: usize = 1 << 20;
 /// Pipelined requests answered before other connections get their turn.
 const TURNS: usize = 64;
 
-enum Stage {
+pub(super) enum Stage {
     /// Between requests, or within a head.
     Head,
     /// A response is due.
@@ -48,7 +44,7 @@ enum Stage {
     Linger { until: u64, left: usize },
 }
 
-enum Next {
+pub(super) enum Next {
     Again,
     Wait,
     End,
@@ -60,11 +56,11 @@ struct Current {
 }
 
 /// See the module's documentation.
-struct Http1 {
-    conn: Arc<Conn>,
-    buffer: Buffer,
+pub(super) struct Http1 {
+    pub(super) conn: Arc<Conn>,
+    pub(super) buffer: Buffer,
     scan: Scan,
-    stage: Stage,
+    pub(super) stage: Stage,
     handler: Option<Current>,
     seq: u64,
     /// The buffer is with `Conn::input`.
@@ -129,7 +125,7 @@ impl Drop for Http1 {
 }
 
 impl Http1 {
-    fn uncork(&self) {
+    pub(super) fn uncork(&self) {
         let mut output = lock(&self.conn.output);
         if output.is_corked() {
             output.uncork(&self.conn.wire, self.conn.env());
@@ -242,7 +238,10 @@ impl Http1 {
         buffer.consume(len);
         if framing.has_body() || !buffer.is_empty() {
             let framed = if framing.chunked {
-                Framed::Chunked(Box::new(Decoder::new(limits.header_bytes, limits.header_count)))
+                Framed::Chunked(Box::new(Decoder::new(
+                    limits.header_bytes,
+                    limits.header_count.min(head::MAX_FIELDS),
+                )))
             } else {
                 framing.content_length.map_or(Framed::End, Framed::Length)
             };
@@ -329,6 +328,9 @@ impl Http1 {
             tracing::error!(request_id, "the handler panicked while it prepared a request");
             let mut output = lock(&conn.output);
             let _ = output.fail(&conn.wire, conn.env());
+            drop(output);
+            // The handler is not run: there is nothing to wait for on the pool.
+            return (exchange, Place::Inline, 0);
         }
         (exchange, place, key)
     }
@@ -342,16 +344,11 @@ impl Http1 {
         let start = clock::now_ns();
         exchange.run();
         drop(exchange);
-        let micros = micros_since(start);
         let driven = shard.driven_here();
         // Taken back by exactly one side, so that a stall that was counted is also uncounted.
         let stalled = conn.inline_key.swap(0, Ordering::AcqRel) == Conn::STALLED;
-        if key != 0 {
-            let table = conn.server.dispatch(shard);
-            table.inline_run(key, micros);
-            if stalled {
-                table.recovered(key);
-            }
+        if stalled {
+            conn.server.dispatch(shard).recovered(key, micros_since(start));
         }
         if driven {
             return Next::Again;
@@ -436,128 +433,6 @@ impl Http1 {
             }
         }
         self.stage = stage;
-        Next::Again
-    }
-
-    fn drain(&mut self, until: u64, mut left: u64) -> Next {
-        self.uncork();
-        let conn = &self.conn;
-        let mut scratch = [0; 4096];
-        let mut input = lock(&conn.input);
-        loop {
-            match input.read(&conn.wire, &conn.io, conn.server.limits(), &mut scratch) {
-                Ok(BodyRead::Data(count)) if left >= count as u64 => left -= count as u64,
-                Ok(BodyRead::WouldBlock) if clock::coarse_ms() < until && !conn.io.broken() => break,
-                Ok(BodyRead::End) => {
-                    self.buffer = input.take_buffer();
-                    self.stage = Stage::Head;
-                    return Next::Again;
-                }
-                _ => {
-                    self.stage = Stage::Closing;
-                    return Next::Again;
-                }
-            }
-        }
-        input.take_want();
-        drop(input);
-        let mut output = lock(&conn.output);
-        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
-        conn.io.set_deadline(until);
-        self.stage = Stage::Drain { until, left };
-        Next::Wait
-    }
-
-    fn close_now(&mut self) -> Next {
-        let mut output = lock(&self.conn.output);
-        if output.is_empty() || output.phase() == Phase::Dead {
-            return Next::End;
-        }
-        output.close_after();
-        drop(output);
-        self.stage = Stage::Closing;
-        Next::Again
-    }
-
-    fn closing(&mut self) -> Next {
-        let conn = &self.conn;
-        let mut output = lock(&conn.output);
-        output.uncork(&conn.wire, conn.env());
-        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
-        if output.phase() == Phase::Dead || conn.io.broken() {
-            return Next::End;
-        }
-        if output.is_empty() {
-            drop(output);
-            conn.wire.finish_writing();
-            self.stage = Stage::Linger { until: clock::deadline(LINGER), left: LINGER_BYTES };
-            return Next::Again;
-        }
-        if output.is_stuck(clock::coarse_ms()) {
-            Counters::add(&conn.server.counters().write_timeouts);
-            conn.wire.reset();
-            return Next::End;
-        }
-        conn.io.set_deadline(output.deadline());
-        Next::Wait
-    }
-
-    /// Reads on until the client closes: closing over unread bytes would reset the connection and could
-    /// take the response away from the client.
-    fn linger(&mut self, until: u64, mut left: usize) -> Next {
-        let conn = &self.conn;
-        let mut scratch = [0; 8192];
-        while conn.io.can_read() {
-            conn.io.begin_read();
-            match conn.wire.read(&mut scratch) {
-                Ok(0) => return Next::End,
-                Ok(count) => {
-                    left = left.saturating_sub(count);
-                    if count == scratch.len() {
-                        conn.io.more_to_read();
-                    }
-                    if left == 0 {
-                        return Next::End;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return Next::End,
-            }
-        }
-        if clock::coarse_ms() >= until {
-            return Next::End;
-        }
-        self.stage = Stage::Linger { until, left };
-        conn.io.set_deadline(until);
-        Next::Wait
-    }
-
-    /// Refuses the request at the front of the buffer and closes.
-    fn reject(&mut self, rejection: Rejection) -> Next {
-        let conn = &self.conn;
-        Counters::add(rejection.counter(conn.server.counters()));
-        tracing::debug!(
-            connection = conn.info().id,
-            status = rejection.status,
-            reason = rejection.reason,
-            "a request was refused"
-        );
-        let mut bytes = Vec::with_capacity(256);
-        bytes.extend_from_slice(
-            format!("HTTP/1.1 {} {}\r\nDate: ", rejection.status, reason(rejection.status)).as_bytes(),
-        );
-        clock::append_date(&mut bytes);
-        let body = rejection.reason;
-        let rest = format!(
-            "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}\n",
-            body.len() + 1
-        );
-        bytes.extend_from_slice(rest.as_bytes());
-        let mut output = lock(&conn.output);
-        output.raw_response(&bytes);
-        drop(output);
-        self.buffer.clear();
-        self.stage = Stage::Closing;
         Next::Again
     }
 }

@@ -5,6 +5,7 @@ mod buffer;
 mod chunked;
 mod conn;
 mod connection;
+mod ending;
 mod framing;
 mod head;
 mod host;

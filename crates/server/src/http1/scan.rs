@@ -58,7 +58,7 @@ impl Scan {
                 return Ok(Scanned::Head { len: end + 1, fields: self.lines - 1 });
             }
             self.lines += 1;
-            if self.lines > limits.header_count + 1 {
+            if self.lines - 1 > limits.header_count {
                 return Err(Rejection::FIELDS);
             }
             self.line = end + 1;

@@ -10,6 +10,8 @@ mod encode;
 mod framed;
 mod queue;
 mod start;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::os::fd::OwnedFd;

@@ -19,7 +19,7 @@ const IDLE_SAMPLES: u32 = 16;
 
 /// A driver that computes, or waits for a processor, is given this many times longer: another thread
 /// would compete with it for the same processors.
-const PATIENCE: u32 = 4;
+const PATIENCE: u32 = 10;
 
 /// Whether the thread computes or could. One that cannot be looked at counts as blocked.
 fn is_runnable(thread: i32) -> bool {

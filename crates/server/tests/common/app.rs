@@ -170,6 +170,8 @@ impl App {
             "/hello" => answer(exchange, b"hello"),
             "/target" => answer(exchange, format!("{} {}", request.method, request.target).as_bytes()),
             "/tag" => answer(exchange, exchange.tag().to_string().as_bytes()),
+            // Request numbers name the shard in their upper bits.
+            "/shard" => answer(exchange, (exchange.request_id() >> 44).to_string().as_bytes()),
             "/pieces" => {
                 let headers = text();
                 for piece in [&b"one "[..], b"two ", b"three"] {
@@ -332,6 +334,7 @@ impl Handler for App {
             target: String::from_utf8(head.target.to_vec()).unwrap(),
             ..Request::default()
         };
+        assert_ne!(head.target, b"/panic-early", "on purpose");
         exchange.set_tag(head.headers.len() as u64);
         self.requests.lock().unwrap().insert(exchange.request_id(), Arc::new(request));
     }

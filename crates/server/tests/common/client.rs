@@ -106,7 +106,16 @@ impl Client {
     }
 
     pub(crate) fn response_to(&mut self, method: &str) -> Response {
-        let (status, head) = self.head();
+        let head = self.head();
+        self.body_of(method, head)
+    }
+
+    /// Has the kernel hold little for a reader that does not read.
+    pub(crate) fn limit_receiving(&self) {
+        socket2::SockRef::from(&self.stream).set_recv_buffer_size(64 * 1024).unwrap();
+    }
+
+    pub(crate) fn body_of(&mut self, method: &str, (status, head): (u16, String)) -> Response {
         let mut response = Response { status, head, body: Vec::new(), trailers: String::new() };
         if method == "HEAD" || status < 200 || status == 204 || status == 304 {
             return response;

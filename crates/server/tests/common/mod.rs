@@ -1,6 +1,7 @@
 //! What the integration tests share: a server on a free port, an application with test endpoints, and a
 //! client that speaks raw bytes.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is test code")]
 
 mod app;
 mod client;

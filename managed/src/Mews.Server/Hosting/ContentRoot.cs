@@ -1,5 +1,6 @@
 // The application's folder is the current directory, and with it the content root.
 
+using System;
 using System.IO;
 using Mews.Server.Interop;
 
@@ -28,7 +29,7 @@ internal static class ContentRoot
                 Directory.SetCurrentDirectory(trimmed);
             }
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             Native.Report(ReportKind.Warning, "The application's folder " + trimmed + " cannot be entered: " + error.Message);
         }

@@ -254,8 +254,7 @@ internal abstract partial class MewsHttpContext
                 return;
             }
 
-            // What the app flushed before it failed belongs to the client; the broken end tells it that more was to come.
-            _writer.PushDeferred();
+            // The broken end tells the client that more was to come.
             AbortExchange(_version >= 30 ? Http3InternalError : _version >= 20 ? Http2InternalError : -1);
             return;
         }

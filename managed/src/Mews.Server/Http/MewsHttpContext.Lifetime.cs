@@ -34,9 +34,10 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
     void IHttpRequestLifetimeFeature.Abort() => AbortByApplication();
 
     /// <summary>The native side says that the client is gone. Never runs the app's code on this thread.</summary>
-    internal void OnAbort(ulong handle)
+    internal unsafe void OnAbort(ulong handle)
     {
         CancellationTokenSource? source;
+        ulong connection;
         lock (_lifetimeGate)
         {
             if (Interlocked.CompareExchange(ref _live, AbortedMark, handle) != handle)
@@ -46,13 +47,14 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
 
             _clientGone = true;
             source = _abortSource;
-            Log.ConnectionDisconnect(Logger, ConnectionId);
+            connection = Exchange()->connection->id;
         }
 
-        if (source is not null)
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(static state => state.Context.Cancel(state.Source), (Context: this, Source: source), preferLocal: false);
-        }
+        // Loggers and the token's callbacks are the app's code.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state => state.Context.AfterAbort(state.Source, state.Connection),
+            (Context: this, Source: source, Connection: connection),
+            preferLocal: false);
 
         _readable.Set();
         _writable.Set();
@@ -73,7 +75,6 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
             _abortSource = null;
         }
 
-        _abortOverride = null;
         _clientGone = false;
         _applicationAborted = false;
     }
@@ -120,6 +121,12 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
             source = _abortSource;
         }
 
+        // What was flushed before is the client's, wherever it waits.
+        if (_writer.IsDeferred)
+        {
+            _writer.PushDeferred();
+        }
+
         if (Native.Abort(handle, code) == Status.Unsupported)
         {
             Native.Abort(handle, -1);
@@ -132,6 +139,15 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
 
         _readable.Set();
         _writable.Set();
+    }
+
+    private void AfterAbort(CancellationTokenSource? source, ulong connection)
+    {
+        Log.ConnectionDisconnect(Logger, connection);
+        if (source is not null)
+        {
+            Cancel(source);
+        }
     }
 
     private void Cancel(CancellationTokenSource source)

@@ -106,9 +106,8 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
             return Discard();
         }
 
-        if (IsInline && _writer.IsInBlock)
+        if (IsInline && _writer.TryDefer())
         {
-            _writer.Defer();
             FlushSweep.Note(this);
             return default;
         }
@@ -251,7 +250,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
                 return new FlushResult(isCanceled: false, isCompleted: true);
             }
 
-            if (!goOn)
+            if (!goOn && !_upgraded)
             {
                 _writer.Append(extra.Span);
                 return new FlushResult(isCanceled: true, isCompleted: false);
@@ -267,7 +266,10 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
     {
         if (!IsDiscarding && !(_writer.TakeDeferred() && _writer.IsInBlock))
         {
-            await PushAsync(ReadOnlyMemory<byte>.Empty, CancellationToken.None);
+            // A late CancelPendingFlush of the app's interrupts a wait, but the response is still to be sent.
+            while ((await PushAsync(ReadOnlyMemory<byte>.Empty, CancellationToken.None)).IsCanceled)
+            {
+            }
         }
     }
 

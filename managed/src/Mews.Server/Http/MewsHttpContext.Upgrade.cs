@@ -100,6 +100,12 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
             return ValueTask.CompletedTask;
         }
 
+        if (!_writer.IsEmpty)
+        {
+            // Left behind by a refused write to the old response body; it is no part of the new protocol.
+            _writer.Drop();
+        }
+
         ValueTask<FlushResult> push = PushAsync(buffer, cancellationToken);
         if (push.IsCompletedSuccessfully)
         {

@@ -59,6 +59,8 @@ internal abstract partial class MewsHttpContext
     /// <summary>Runs one request on this thread and answers as <c>on_request</c> does.</summary>
     internal unsafe int Process(RawExchange* exchange)
     {
+        // Once more: code that kept its HttpContext too long may have read or set something since the last request.
+        ResetState();
         _exchange = (nint)exchange;
         _handle = exchange->handle;
         _inlineThread = Environment.CurrentManagedThreadId;
@@ -111,6 +113,13 @@ internal abstract partial class MewsHttpContext
     {
         // First of all: from here on the exchange can no longer be aborted through this context.
         ResetLifetime();
+        _handle = 0;
+        ResetState();
+    }
+
+    private void ResetState()
+    {
+        _abortOverride = null;
         ResetRequest();
         ResetInput();
         ResetResponse();
@@ -122,7 +131,6 @@ internal abstract partial class MewsHttpContext
         ResetVariables();
         ResetEnd();
         ResetFeatures();
-        _handle = 0;
     }
 }
 

@@ -41,11 +41,26 @@ internal sealed unsafe partial class ResponseWriter
     /// <summary>Whether a flush is postponed.</summary>
     internal bool IsDeferred => Volatile.Read(ref _deferred) != NotDeferred;
 
-    /// <summary>Counts what is in the block as flushed, to be sent when the request leaves its I/O thread, ends, or takes too long.</summary>
-    internal void Defer()
+    /// <summary>
+    /// Counts what is in the block as flushed, to be sent when the request leaves its I/O thread, ends, or takes too long.
+    /// False when it must be sent now: more waits than the block holds, or part of the block is on its way already.
+    /// </summary>
+    internal bool TryDefer()
     {
-        Volatile.Write(ref _flushed, _length);
+        // An earlier postponed flush is taken back first: a sweep may be sending it at this moment.
+        if (Volatile.Read(ref _deferred) != NotDeferred)
+        {
+            TakeDeferred();
+        }
+
+        if (!IsInBlock)
+        {
+            return false;
+        }
+
+        _flushed = _length;
         Volatile.Write(ref _deferred, Deferred);
+        return true;
     }
 
     /// <summary>Takes a postponed flush back because the response is about to end; false when part of the block was sent meanwhile.</summary>

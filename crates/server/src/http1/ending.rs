@@ -1,0 +1,140 @@
+//! How a request's remains and a connection end: draining an unread body, the last bytes, the lingering
+//! close, and refusals.
+
+use super::connection::{Http1, Next, Stage};
+use super::rejection::Rejection;
+use crate::clock;
+use crate::exchange::BodyRead;
+use crate::output::{Phase, reason};
+use crate::stats::Counters;
+use crate::sync::lock;
+use std::time::Duration;
+
+/// How long a closing connection waits for the client to have read its last response.
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes swallowed in that time.
+const LINGER_BYTES: usize = 1 << 20;
+
+impl Http1 {
+    pub(super) fn drain(&mut self, until: u64, mut left: u64) -> Next {
+        self.uncork();
+        let conn = &self.conn;
+        let mut scratch = [0; 4096];
+        let mut input = lock(&conn.input);
+        loop {
+            match input.read(&conn.wire, &conn.io, conn.server.limits(), &mut scratch) {
+                Ok(BodyRead::Data(count)) if left >= count as u64 => left -= count as u64,
+                Ok(BodyRead::WouldBlock) if clock::coarse_ms() < until && !conn.io.broken() => break,
+                Ok(BodyRead::End) => {
+                    self.buffer = input.take_buffer();
+                    self.stage = Stage::Head;
+                    return Next::Again;
+                }
+                _ => {
+                    self.stage = Stage::Closing;
+                    return Next::Again;
+                }
+            }
+        }
+        input.take_want();
+        drop(input);
+        let mut output = lock(&conn.output);
+        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+        conn.io.set_deadline(until);
+        self.stage = Stage::Drain { until, left };
+        Next::Wait
+    }
+
+    pub(super) fn close_now(&mut self) -> Next {
+        let mut output = lock(&self.conn.output);
+        if output.is_empty() || output.phase() == Phase::Dead {
+            return Next::End;
+        }
+        output.close_after();
+        drop(output);
+        self.stage = Stage::Closing;
+        Next::Again
+    }
+
+    pub(super) fn closing(&mut self) -> Next {
+        let conn = &self.conn;
+        let mut output = lock(&conn.output);
+        output.uncork(&conn.wire, conn.env());
+        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+        if output.phase() == Phase::Dead || conn.io.broken() {
+            return Next::End;
+        }
+        if output.is_empty() {
+            drop(output);
+            conn.wire.finish_writing();
+            self.stage = Stage::Linger { until: clock::deadline(LINGER), left: LINGER_BYTES };
+            return Next::Again;
+        }
+        if output.is_stuck(clock::coarse_ms()) {
+            Counters::add(&conn.server.counters().write_timeouts);
+            conn.wire.reset();
+            return Next::End;
+        }
+        conn.io.set_deadline(output.deadline());
+        Next::Wait
+    }
+
+    /// Reads on until the client closes: closing over unread bytes would reset the connection and could
+    /// take the response away from the client.
+    pub(super) fn linger(&mut self, until: u64, mut left: usize) -> Next {
+        let conn = &self.conn;
+        let mut scratch = [0; 8192];
+        while conn.io.can_read() {
+            conn.io.begin_read();
+            match conn.wire.read(&mut scratch) {
+                Ok(0) => return Next::End,
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    if count == scratch.len() {
+                        conn.io.more_to_read();
+                    }
+                    if left == 0 {
+                        return Next::End;
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return Next::End,
+            }
+        }
+        if clock::coarse_ms() >= until {
+            return Next::End;
+        }
+        self.stage = Stage::Linger { until, left };
+        conn.io.set_deadline(until);
+        Next::Wait
+    }
+
+    /// Refuses the request at the front of the buffer and closes.
+    pub(super) fn reject(&mut self, rejection: Rejection) -> Next {
+        let conn = &self.conn;
+        Counters::add(rejection.counter(conn.server.counters()));
+        tracing::debug!(
+            connection = conn.info().id,
+            status = rejection.status,
+            reason = rejection.reason,
+            "a request was refused"
+        );
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend_from_slice(
+            format!("HTTP/1.1 {} {}\r\nDate: ", rejection.status, reason(rejection.status)).as_bytes(),
+        );
+        clock::append_date(&mut bytes);
+        let body = rejection.reason;
+        let rest = format!(
+            "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}\n",
+            body.len() + 1
+        );
+        bytes.extend_from_slice(rest.as_bytes());
+        let mut output = lock(&conn.output);
+        output.raw_response(&bytes);
+        drop(output);
+        self.buffer.clear();
+        self.stage = Stage::Closing;
+        Next::Again
+    }
+}
