@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -325,13 +324,5 @@ fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), &target).expect("a file can be copied");
         }
-    }
-}
-
-/// Keeps captured output alive for messages.
-impl TestHost {
-    /// The captured stderr, for threads that watch it while the host is used elsewhere.
-    pub fn stderr_handle(&self) -> Arc<Capture> {
-        Arc::clone(&self.stderr)
     }
 }

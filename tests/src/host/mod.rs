@@ -84,6 +84,11 @@ impl TestHost {
         &self.stdout
     }
 
+    /// The app's stdout, for a look at it after the host has stopped.
+    pub fn stdout_handle(&self) -> Arc<Capture> {
+        Arc::clone(&self.stdout)
+    }
+
     /// A new connection.
     pub fn client(&self) -> Client {
         Client::connect(self.port())

@@ -3,7 +3,8 @@
 //! It samples the shards about once a millisecond while any of them is awake and sleeps otherwise: an
 //! idle server is not woken by it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
@@ -23,7 +24,10 @@ const PATIENCE: u32 = 10;
 
 /// Whether the thread computes or could. One that cannot be looked at counts as blocked.
 fn is_runnable(thread: i32) -> bool {
-    std::fs::read(format!("/proc/self/task/{thread}/stat")).is_ok_and(|stat| state(&stat) == Some(b'R'))
+    // The state stands near the start: number, name of at most 64 bytes, state.
+    let mut stat = [0; 128];
+    let read = File::open(format!("/proc/self/task/{thread}/stat")).and_then(|mut file| file.read(&mut stat));
+    read.is_ok_and(|length| state(&stat[..length]) == Some(b'R'))
 }
 
 /// The state letter of a `stat` file: the field behind the command, which may hold anything.

@@ -25,6 +25,8 @@ internal abstract partial class MewsHttpContext
     private Exception? _error;
     // The answer to a failure is being written: it may start although the application failed.
     private bool _failing;
+    // The application ended because the exchange had been aborted.
+    private bool _abandoned;
     // The disposal of the request's services, when it was begun but has not finished.
     private Task? _scopeDisposal;
 
@@ -67,6 +69,7 @@ internal abstract partial class MewsHttpContext
         _executionContext = null;
         _error = null;
         _failing = false;
+        _abandoned = false;
         _scopeDisposal = null;
     }
 
@@ -98,7 +101,7 @@ internal abstract partial class MewsHttpContext
     {
         try
         {
-            if (_upgraded || _completed || _error is not null || IsAborted || HasOnStarting && !_started)
+            if (_upgraded || _completed || _error is not null || IsOutputDead || (HasOnStarting && !_started))
             {
                 return false;
             }
@@ -198,7 +201,7 @@ internal abstract partial class MewsHttpContext
                 return;
             }
 
-            if (!_completed && !IsAborted)
+            if (!_completed && !IsOutputDead)
             {
                 CompleteNatively(release: false);
             }
@@ -217,7 +220,7 @@ internal abstract partial class MewsHttpContext
     /// <summary>Makes sure that the response, good or bad, has started and that only the block is left to send.</summary>
     private async Task RespondAsync()
     {
-        if (_error is null && !_started && !IsAborted)
+        if (_error is null && !_started && !IsOutputDead)
         {
             try
             {
@@ -242,7 +245,7 @@ internal abstract partial class MewsHttpContext
 
     private void Fail()
     {
-        if (_completed || IsAborted)
+        if (_completed || IsOutputDead)
         {
             return;
         }
@@ -303,7 +306,7 @@ internal abstract partial class MewsHttpContext
     /// <summary>Completes the response if that is still to do, and lets the exchange go.</summary>
     private void Leave()
     {
-        if (!_completed && !IsAborted)
+        if (!_completed && !IsOutputDead)
         {
             CompleteNatively(release: true);
             return;
@@ -349,12 +352,14 @@ internal abstract partial class MewsHttpContext
             return;
         }
 
-        if (_clientGone && error is OperationCanceledException or IOException && IsAborted)
+        if (IsAborted && error is OperationCanceledException or IOException)
         {
+            // The app gave up because the exchange had ended. Nothing is sent that could pass for a whole response.
+            _abandoned = true;
             if (!_started)
             {
                 // Nobody receives it; logs and metrics show it.
-                _statusCode = StatusCodes.Status499ClientClosedRequest;
+                _statusCode = (ushort)(_clientGone ? StatusCodes.Status499ClientClosedRequest : 0);
             }
 
             Log.RequestAborted(Logger, ConnectionId, ((IHttpRequestIdentifierFeature)this).TraceIdentifier, error);

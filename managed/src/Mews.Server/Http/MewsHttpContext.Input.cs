@@ -192,7 +192,7 @@ internal abstract partial class MewsHttpContext : IHttpMaxRequestBodySizeFeature
         };
         if (read is Status.Gone)
         {
-            OnClientGone(_handle);
+            OnAbort(_handle);
         }
 
         return false;

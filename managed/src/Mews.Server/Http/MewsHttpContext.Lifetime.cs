@@ -21,6 +21,7 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
     private CancellationTokenSource? _abortSource;
     private CancellationToken? _abortOverride;
     private bool _clientGone;
+    private bool _outputGone;
     private bool _applicationAborted;
 
     CancellationToken IHttpRequestLifetimeFeature.RequestAborted
@@ -29,7 +30,14 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
         set => _abortOverride = value;
     }
 
+    /// <summary>Whether the request's token is cancelled.</summary>
     private bool IsAborted => _clientGone || _applicationAborted;
+
+    /// <summary>
+    /// Whether nothing will be sent any more. A client said to be gone is not enough: one that only ended its own side still
+    /// reads, and the native side knows the difference when bytes are handed to it.
+    /// </summary>
+    private bool IsOutputDead => _applicationAborted || _outputGone || _abandoned;
 
     void IHttpRequestLifetimeFeature.Abort() => AbortByApplication();
 
@@ -76,6 +84,7 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
         }
 
         _clientGone = false;
+        _outputGone = false;
         _applicationAborted = false;
     }
 
@@ -92,11 +101,12 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
         }
     }
 
-    /// <summary>A native call said that the client is gone, perhaps before the callback does.</summary>
-    private void OnClientGone(ulong handle)
+    /// <summary>A native call said that nothing will be sent any more, perhaps before the callback says that the client is gone.</summary>
+    private void OnOutputGone(ulong handle)
     {
         if (_handle == handle)
         {
+            _outputGone = true;
             OnAbort(handle);
         }
     }
@@ -111,6 +121,7 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
         CancellationTokenSource? source;
         lock (_lifetimeGate)
         {
+            // The second time there is nothing left to reset.
             if (handle == 0 || _applicationAborted)
             {
                 return;

@@ -32,7 +32,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
     private bool IsInline => _inlineThread == Environment.CurrentManagedThreadId;
 
     /// <summary>Whether what is written goes nowhere.</summary>
-    private bool IsDiscarding => _bodiless || IsAborted;
+    private bool IsDiscarding => _bodiless || IsOutputDead;
 
     // Nothing is held back longer than to the end of the request's synchronous part in any case.
     void IHttpResponseBodyFeature.DisableBuffering()
@@ -205,7 +205,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
     private ValueTask<FlushResult> Discard()
     {
         _writer.Drop();
-        return new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: IsAborted));
+        return new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: IsOutputDead));
     }
 
     private ValueTask<FlushResult> PushAsync(ReadOnlyMemory<byte> extra, CancellationToken cancellationToken)
@@ -226,7 +226,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
                 case Push.Done:
                     return default;
                 case Push.Gone:
-                    OnClientGone(handle);
+                    OnOutputGone(handle);
                     return new FlushResult(isCanceled: false, isCompleted: true);
                 case Push.Refused:
                     throw new InvalidOperationException(
@@ -297,7 +297,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
         }
         else if (status < 0 && !release)
         {
-            OnClientGone(handle);
+            OnOutputGone(handle);
         }
     }
 
@@ -309,7 +309,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
         }
 
         ObjectDisposedException.ThrowIf(_handle == 0, typeof(ResponseStream));
-        if (_completed && !IsAborted)
+        if (_completed && !IsOutputDead)
         {
             throw new InvalidOperationException("Writing is not allowed after the response was completed.");
         }

@@ -99,7 +99,7 @@ internal abstract partial class MewsHttpContext
             case Status.InvalidCall:
                 throw new InvalidOperationException("The file could not be sent: the response is already complete.");
             case < 0:
-                OnClientGone(handle);
+                OnOutputGone(handle);
                 return;
         }
 
@@ -133,7 +133,7 @@ internal abstract partial class MewsHttpContext
 
     private async Task CopyAsync(SafeFileHandle file, long offset, long count, CancellationToken cancellationToken)
     {
-        while (count > 0 && !IsAborted)
+        while (count > 0 && !IsOutputDead)
         {
             Memory<byte> memory = _writer.GetMemory((int)Math.Min(count, CopyBufferSize));
             if (memory.Length > count)

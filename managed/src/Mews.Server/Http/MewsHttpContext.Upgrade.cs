@@ -57,7 +57,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
         _writer.Drop();
         if (status < 0)
         {
-            OnClientGone(handle);
+            OnOutputGone(handle);
         }
 
         return _upgradeStream = new UpgradeStream(this, handle);
@@ -95,7 +95,7 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
         }
 
         ObjectDisposedException.ThrowIf(_handle != handle, typeof(UpgradeStream));
-        if (IsAborted || buffer.Length == 0)
+        if (IsOutputDead || buffer.Length == 0)
         {
             return ValueTask.CompletedTask;
         }

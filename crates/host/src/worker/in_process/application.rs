@@ -56,7 +56,12 @@ impl Application {
     }
 
     /// To be called once, before the runtime is run.
-    pub(super) fn loaded(&self, server: Arc<Server>, runtime: &'static Runtime<Exchange>, versions: Versions) {
+    pub(super) fn loaded(
+        &self,
+        server: Arc<Server>,
+        runtime: &'static Runtime<Exchange>,
+        versions: Versions,
+    ) {
         if self.loaded.set(Loaded { server, runtime, versions }).is_err() {
             tracing::error!("the application was loaded twice");
         }
@@ -86,7 +91,10 @@ impl Application {
         let Some(loaded) = self.loaded.get() else { return };
         loaded.server.drain();
         if !loaded.server.wait_idle(limit) {
-            tracing::warn!("connections were still open {} s after the app had ended; closing them", limit.as_secs());
+            tracing::warn!(
+                "connections were still open {} s after the app had ended; closing them",
+                limit.as_secs()
+            );
         }
     }
 
@@ -94,10 +102,11 @@ impl Application {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, code: StatusCode, cause: String, cure: &str, text: &str) {
-        let failure = Failure::new(code, cause).with_cure(cure).with_detail(text);
+    /// What the app said is only for those who may see it: the first line as the reason, all of it as the detail.
+    fn failed(&self, failure: Failure, text: &str) {
+        let reason = text.lines().next().unwrap_or_default().trim();
         // The first report is the cause; what follows are its consequences.
-        self.state().failure.get_or_insert(failure);
+        self.state().failure.get_or_insert_with(|| failure.with_reason(reason).with_detail(text));
     }
 }
 
@@ -138,22 +147,21 @@ impl Host for Application {
     fn report(&self, kind: Report, text: &str) {
         let kind = match kind {
             Report::StartFailure => {
-                let first = text.lines().next().unwrap_or_default().trim();
-                self.failed(
+                let failure = Failure::new(
                     StatusCode::START_FAILED,
-                    format!("{} threw an exception while it started: {first}", self.name),
-                    "Mend the exception; the app's own output and the stack trace in the log say where it comes from.",
-                    text,
-                );
+                    format!("{} threw an exception while it started.", self.name),
+                )
+                .with_cure("Mend the exception; its text and stack trace are in the log.");
+                self.failed(failure, text);
                 control::Report::StartFailure
             }
             Report::NotHostable => {
-                self.failed(
+                let failure = Failure::new(
                     StatusCode::START_FAILED,
-                    text.lines().next().unwrap_or_default().to_owned(),
-                    "Let the app use the default server: remove its own IServer registration.",
-                    text,
-                );
+                    format!("{} cannot be hosted in-process as it is.", self.name),
+                )
+                .with_cure("Let the app use the default server: remove its own IServer registration.");
+                self.failed(failure, text);
                 control::Report::CannotHost
             }
             Report::UnhandledException => control::Report::UnhandledException,

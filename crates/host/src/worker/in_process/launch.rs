@@ -68,9 +68,11 @@ pub(super) fn versions(launched: &Launched, context: &Context<Initialized>) -> V
     let dotnet = match launched.app.kind {
         AppKind::SelfContained => included.map(|framework| framework.version.clone()),
         // `<root>/shared/Microsoft.NETCore.App/<version>/Microsoft.NETCore.App.deps.json`
-        AppKind::FrameworkDependent => context.property("FX_DEPS_FILE").ok().flatten().and_then(|file| {
-            Some(Path::new(&file).parent()?.file_name()?.to_str()?.to_owned())
-        }),
+        AppKind::FrameworkDependent => context
+            .property("FX_DEPS_FILE")
+            .ok()
+            .flatten()
+            .and_then(|file| Some(Path::new(&file).parent()?.file_name()?.to_str()?.to_owned())),
     };
     Versions {
         app: launched.app.dll.file_stem().unwrap_or_default().to_string_lossy().into_owned(),

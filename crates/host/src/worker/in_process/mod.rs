@@ -37,8 +37,8 @@ pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) ->
     let addresses = listeners.iter().map(|listener| listener.url.clone()).collect();
 
     let application = Arc::new(Application::new(app, control.clone()));
-    let runtime: &'static Runtime<Exchange> =
-        Runtime::install(info(app, addresses), application.clone()).map_err(|error| failed(error.to_string()))?;
+    let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, addresses), application.clone())
+        .map_err(|error| failed(error.to_string()))?;
     let server = serve(app, listeners, runtime)?;
 
     let library = Library::load(&launched.installation).map_err(start_error)?;
@@ -53,7 +53,8 @@ pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) ->
         move || application.stop()
     });
 
-    let stack = app.stack_size.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).max(DEFAULT_STACK_BYTES);
+    let stack =
+        app.stack_size.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).max(DEFAULT_STACK_BYTES);
     let main = RuntimeThread::start(context, stack)
         .map_err(|error| failed(format!("The thread that runs the app's Main cannot be made ({error}).")))?;
     let exit = main.wait();
@@ -78,7 +79,9 @@ fn serve(
         limits: Limits { max_request_body: app.max_request_body, ..Limits::default() },
         thread_start: Arc::new(|| {
             if let Err(error) = prepare_thread() {
-                tracing::error!("a thread has no signal stack of its own ({error}); a null reference in the app ends the process");
+                tracing::error!(
+                    "a thread has no signal stack of its own ({error}); a null reference in the app ends the process"
+                );
             }
         }),
         ..ServerConfig::default()
