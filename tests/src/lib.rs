@@ -14,6 +14,7 @@
 // A panic is how this crate reports, and the test runner shows what it prints.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod busy;
 mod host;
 mod http;
 mod output;
@@ -23,6 +24,7 @@ pub mod proc;
 mod random;
 pub mod wait;
 
+pub use busy::{Busy, Off};
 pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost, kill};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;

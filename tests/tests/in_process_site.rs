@@ -3,34 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use e2e::{Closed, HostRef, Request, Response, SharedHost, TestHost};
-use std::fmt::Write as _;
 
 // Several endpoints throw on purpose, and the app's own log tells of it on stdout only.
 static SITE: SharedHost = SharedHost::new(|| TestHost::app("InProcessSite").start());
-
-/// Asks for each target and compares status and body; reports all differences at once.
-fn assert_answers(host: &HostRef, cases: &[(&str, u16, &str)]) {
-    let mut client = host.client();
-    let mut wrong = String::new();
-    for (target, status, body) in cases {
-        match client.get(target) {
-            Ok(response) if response.status == *status && response.body == body.as_bytes() => {}
-            Ok(response) => {
-                let text = String::from_utf8_lossy(&response.body);
-                let _ = writeln!(
-                    wrong,
-                    "{target}\n  due: {status} {body:?}\n  got: {} {text:?}",
-                    response.status
-                );
-            }
-            Err(error) => {
-                let _ = writeln!(wrong, "{target}\n  {error:#}");
-                client = host.client();
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "\n{wrong}");
-}
 
 fn post(host: &HostRef, target: &str, body: impl Into<Vec<u8>>) -> Response {
     let response = host.send(&Request::post(target, body));
@@ -44,28 +19,25 @@ fn identity_and_environment() {
     let folder = host.folder().canonicalize().unwrap();
     let folder = folder.to_str().unwrap();
     let (with_slash, web_root) = (format!("{folder}/"), format!("{folder}/wwwroot"));
-    assert_answers(
-        &host,
-        &[
-            ("/WebRootPath", 200, &web_root),
-            ("/CurrentDirectory", 200, folder),
-            ("/BaseDirectory", 200, &with_slash),
-            ("/BasePath", 200, &with_slash),
-            ("/ASPNETCORE_IIS_PHYSICAL_PATH", 200, &with_slash),
-            ("/ProcessId", 200, &host.workers()[0].to_string()),
-            ("/CommandLineArgs", 200, ""),
-            ("/GetEnvironmentVariable?name=MEWS_NO_SUCH_VARIABLE", 200, ""),
-            ("/ANCM_HTTPS_PORT", 200, "NOVALUE"),
-            ("/HTTPS_PORT", 200, "NOVALUE"),
-            ("/StartupHook", 200, "False"),
-            ("/CheckProtocol", 200, "HTTP/1.1"),
-            ("/HttpsHelloWorld", 200, "Scheme:http; Original:"),
-            ("/GetClientCert", 200, "Disabled"),
-            ("/BodyLimit", 200, "30000000"),
-            ("/UpgradeFeatureDetection", 200, "Enabled"),
-            ("/AuthenticationAnonymous", 200, "Anonymous?True"),
-        ],
-    );
+    host.assert_answers(&[
+        ("/WebRootPath", 200, &web_root),
+        ("/CurrentDirectory", 200, folder),
+        ("/BaseDirectory", 200, &with_slash),
+        ("/BasePath", 200, &with_slash),
+        ("/ASPNETCORE_IIS_PHYSICAL_PATH", 200, &with_slash),
+        ("/ProcessId", 200, &host.workers()[0].to_string()),
+        ("/CommandLineArgs", 200, ""),
+        ("/GetEnvironmentVariable?name=MEWS_NO_SUCH_VARIABLE", 200, ""),
+        ("/ANCM_HTTPS_PORT", 200, "NOVALUE"),
+        ("/HTTPS_PORT", 200, "NOVALUE"),
+        ("/StartupHook", 200, "False"),
+        ("/CheckProtocol", 200, "HTTP/1.1"),
+        ("/HttpsHelloWorld", 200, "Scheme:http; Original:"),
+        ("/GetClientCert", 200, "Disabled"),
+        ("/BodyLimit", 200, "30000000"),
+        ("/UpgradeFeatureDetection", 200, "Enabled"),
+        ("/AuthenticationAnonymous", 200, "Anonymous?True"),
+    ]);
     assert_eq!(host.text("/ContentRootPath").trim_end_matches('/'), folder);
     let addresses = host.text("/ServerAddresses");
     assert_eq!(addresses.trim_end_matches('/'), format!("http://127.0.0.1:{}", host.port()));
@@ -113,50 +85,47 @@ fn paths_are_unescaped_once_and_kept_otherwise() {
         .map(|byte| if byte == b'/' { "%2F".to_owned() } else { char::from(byte).to_string() })
         .collect();
     let (every, decoded) = (format!("/RequestPath/{every}"), format!("/{decoded}"));
-    assert_answers(
-        &SITE.get(),
-        &[
-            (&every, 200, &decoded),
-            ("/RequestPath", 200, ""),
-            ("/RequestPath/", 200, "/"),
-            ("/RequestPath/%2B", 200, "/+"),
-            ("/RequestPath/a%2Fb%2fc", 200, "/a%2Fb%2fc"),
-            ("/RequestPath//a/b//c", 200, "//a/b//c"),
-            ("/RequestPath/a/b/../c", 200, "/a/c"),
-            ("/RequestPath/a/b/./c", 200, "/a/b/c"),
-            ("/RequestPath/a/b/%2E%2E/c", 200, "/a/c"),
-            ("/RequestPath/a/b/%2e./c", 200, "/a/c"),
-            ("/RequestPath/a/b/%2E/c", 200, "/a/b/c"),
-            ("/RequestPath/a/b/..", 200, "/a/"),
-            ("/RequestPath/a/b/.", 200, "/a/b/"),
-            ("/RequestPath/a/...", 200, "/a/..."),
-            ("/x/../RequestPath/y", 200, "/y"),
-            ("/../../RequestPath/y", 200, "/y"),
-            ("/RequestPath/%C3%A9%E2%82%AC", 200, "/é€"),
-            // Escapes that make no UTF-8 stay as they are written.
-            ("/RequestPath/%C3", 200, "/%C3"),
-            ("/RequestPath/%FF", 200, "/%FF"),
-            ("/RequestPath/%C0%AE", 200, "/%C0%AE"),
-            ("/RequestPath/%ED%A0%80", 200, "/%ED%A0%80"),
-            ("/RequestPath/%", 200, "/%"),
-            ("/RequestPath/%4", 200, "/%4"),
-            ("/RequestPath/%zz", 200, "/%zz"),
-            ("/RequestPath/%2541", 200, "/%41"),
-            ("/HelloWorld", 200, "Hello World"),
-            ("/HelloWorld/Path%3F%3F?query", 200, "/Path??"),
-            ("/HelloWorld/Query%3F%3F?query", 200, "?query"),
-            ("/HelloWorld/Query%3FPath?query?", 200, "?query?"),
-            ("/Path/%3F%3F?query", 200, "/??"),
-            ("/Query/%3FPath?query?", 200, "?query?"),
-            ("/Query?a=%20+%2F&b", 200, "?a=%20+%2F&b"),
-            ("/Query?", 200, "?"),
-            ("/PathAndPathBase/a/b", 200, "PathBase: /PathAndPathBase; Path: /a/b"),
-            ("/pathANDpathbase", 200, "PathBase: /pathANDpathbase; Path: "),
-            // A path that names no endpoint.
-            ("/", 200, ""),
-            ("/Wow!", 200, ""),
-        ],
-    );
+    SITE.get().assert_answers(&[
+        (&every, 200, &decoded),
+        ("/RequestPath", 200, ""),
+        ("/RequestPath/", 200, "/"),
+        ("/RequestPath/%2B", 200, "/+"),
+        ("/RequestPath/a%2Fb%2fc", 200, "/a%2Fb%2fc"),
+        ("/RequestPath//a/b//c", 200, "//a/b//c"),
+        ("/RequestPath/a/b/../c", 200, "/a/c"),
+        ("/RequestPath/a/b/./c", 200, "/a/b/c"),
+        ("/RequestPath/a/b/%2E%2E/c", 200, "/a/c"),
+        ("/RequestPath/a/b/%2e./c", 200, "/a/c"),
+        ("/RequestPath/a/b/%2E/c", 200, "/a/b/c"),
+        ("/RequestPath/a/b/..", 200, "/a/"),
+        ("/RequestPath/a/b/.", 200, "/a/b/"),
+        ("/RequestPath/a/...", 200, "/a/..."),
+        ("/x/../RequestPath/y", 200, "/y"),
+        ("/../../RequestPath/y", 200, "/y"),
+        ("/RequestPath/%C3%A9%E2%82%AC", 200, "/é€"),
+        // Escapes that make no UTF-8 stay as they are written.
+        ("/RequestPath/%C3", 200, "/%C3"),
+        ("/RequestPath/%FF", 200, "/%FF"),
+        ("/RequestPath/%C0%AE", 200, "/%C0%AE"),
+        ("/RequestPath/%ED%A0%80", 200, "/%ED%A0%80"),
+        ("/RequestPath/%", 200, "/%"),
+        ("/RequestPath/%4", 200, "/%4"),
+        ("/RequestPath/%zz", 200, "/%zz"),
+        ("/RequestPath/%2541", 200, "/%41"),
+        ("/HelloWorld", 200, "Hello World"),
+        ("/HelloWorld/Path%3F%3F?query", 200, "/Path??"),
+        ("/HelloWorld/Query%3F%3F?query", 200, "?query"),
+        ("/HelloWorld/Query%3FPath?query?", 200, "?query?"),
+        ("/Path/%3F%3F?query", 200, "/??"),
+        ("/Query/%3FPath?query?", 200, "?query?"),
+        ("/Query?a=%20+%2F&b", 200, "?a=%20+%2F&b"),
+        ("/Query?", 200, "?"),
+        ("/PathAndPathBase/a/b", 200, "PathBase: /PathAndPathBase; Path: /a/b"),
+        ("/pathANDpathbase", 200, "PathBase: /pathANDpathbase; Path: "),
+        // A path that names no endpoint.
+        ("/", 200, ""),
+        ("/Wow!", 200, ""),
+    ]);
 }
 
 #[test]
@@ -275,7 +244,7 @@ fn stream_arguments_are_checked() {
     let cases: Vec<(&str, u16, &str)> =
         cases.iter().map(|(target, status, body)| (target.as_str(), *status, *body)).collect();
     let host = SITE.get();
-    assert_answers(&host, &cases);
+    host.assert_answers(&cases);
     for target in [
         "/TestValidReadOperations/NullBufferPost",
         "/TestValidReadOperations/InvalidCountZeroReadPost",
@@ -296,125 +265,16 @@ fn transfer_codings_are_shown_to_the_app() {
 }
 
 #[test]
-fn responses_of_every_shape() {
-    let host = SITE.get();
-    let response = host.get("/ResponseHeaders");
-    assert_eq!(response.text(), "Request Complete");
-    assert_eq!(response.header("UnknownHeader"), Some("test123=foo"));
-    assert_eq!(response.header("Content-Type"), Some("text/plain"));
-    assert_eq!(response.headers_named("MultiHeader"), ["1", "2"]);
-    let response = host.get("/ResponseEmptyHeaders");
-    assert_eq!(response.text(), "EmptyHeaderShouldBeSkipped");
-    assert_eq!(response.header("EmptyHeader"), None);
-    assert_eq!(host.get("/OverrideServer").header("Server"), Some("MyServer/7.8"));
-    for endpoint in ["/ConnectionClose", "/Goaway", "/ConnectionRequestClose"] {
-        let mut client = host.client();
-        let response = client.get(endpoint).unwrap();
-        assert_eq!((response.status, response.header("Connection")), (200, Some("close")), "{endpoint}");
-        assert_eq!(client.closed().unwrap(), Closed::Finished);
-    }
-    for (length, expected) in [("65000", 65_000), ("1000000", 1_000_000), ("10000000", 10_000_000)] {
-        let body = host.get(&format!("/LargeResponseBody?length={length}")).body;
-        assert_eq!(body.len(), expected);
-        assert!(body.iter().all(|byte| *byte == b'a'));
-    }
-    assert_eq!(host.get("/WriteManyTimesToResponseBody").body, "hello world".repeat(10_000).as_bytes());
-    assert_answers(
-        &host,
-        &[
-            ("/UnflushedResponsePipe", 200, &"p".repeat(10)),
-            ("/FlushedPipeAndThenUnflushedPipe", 200, &"p".repeat(20)),
-            (
-                "/ResponseInvalidOrdering/SetStatusCodeAfterWrite",
-                200,
-                "Started_SetStatusCodeAfterWriteThrew_Finished",
-            ),
-            (
-                "/ResponseInvalidOrdering/SetHeaderAfterWrite",
-                200,
-                "Started_SetHeaderAfterWriteThrew_Finished",
-            ),
-            ("/WriteResponseBodyAFewTimes", 200, &"hello world".repeat(100)),
-            ("/Throw", 500, ""),
-            ("/AppException_BeforeResponseHeaders_500", 500, ""),
-        ],
-    );
-}
-
-#[test]
-fn statuses_and_reasons_are_the_apps() {
-    let host = SITE.get();
-    for (code, reason, expected) in [
-        (200, "custom", "custom"),
-        (200, "", "OK"),
-        (500, "", "Internal Server Error"),
-        (404, "Gone Fishing", "Gone Fishing"),
-        (400, "custom", "custom"),
-        (999, "", ""),
-    ] {
-        for (write, body) in [("False", ""), ("True", "custom body"), ("True", "")] {
-            let reason = reason.replace(' ', "+");
-            let body_query = body.replace(' ', "+");
-            let target =
-                format!("/SetCustomErorCode?code={code}&reason={reason}&writeBody={write}&body={body_query}");
-            let response = host.get(&target);
-            assert_eq!(
-                (response.status, response.reason.as_str(), response.text()),
-                (code, expected, body),
-                "{target}"
-            );
-        }
-    }
-    for code in [204, 304] {
-        let response = host.get(&format!("/SetCustomErorCode?code={code}&writeBody=True&body=dropped"));
-        assert_eq!(
-            (response.status, response.header("Transfer-Encoding"), response.body.len()),
-            (code, None, 0)
-        );
-    }
-}
-
-#[test]
-fn compressed_responses_pass_unchanged() {
-    let host = SITE.get();
-    let response = host.send(&Request::get("/CompressedData").header("Accept-Encoding", "gzip"));
-    assert_eq!(response.header("Content-Encoding"), Some("gzip"));
-    assert!(response.body.starts_with(&[0x1f, 0x8b]), "{response:?}");
-    assert_eq!(host.get("/CompressedData").body, [0; 100]);
-}
-
-#[test]
-fn completion_is_seen_before_the_handler_ends() {
-    let host = SITE.get();
-    let mut client = host.client();
-    let response = client.get("/CompleteAsync").unwrap();
-    assert_eq!((response.status, response.body.len()), (200, 0));
-    assert_eq!(host.get("/CompleteAsync_Completed").status, 200);
-}
-
-#[test]
-fn callbacks_after_the_response() {
-    let host = SITE.get();
-    assert_eq!(host.text("/OnCompletedHttpContext"), "SlowOnCompleted");
-    assert_eq!(host.get("/OnCompletedHttpContext_Completed").status, 200);
-    assert_eq!(host.get("/OnCompletedThrows").status, 200);
-    assert_eq!(host.text("/HelloWorld"), "Hello World");
-}
-
-#[test]
 fn feature_setters() {
-    assert_answers(
-        &SITE.get(),
-        &[
-            ("/FeatureCollectionSetRequestFeatures/path?query", 200, "Success"),
-            ("/FeatureCollectionSetResponseFeatures/path?query", 200, "Success"),
-            ("/FeatureCollectionSetConnectionFeatures", 200, "Success"),
-            ("/TestRequestHeaders", 200, "Success"),
-            ("/ResponseTrailers_HTTP1_TrailersNotAvailable", 200, ""),
-            ("/Reset_Http1_NotSupported", 200, "Hello World"),
-            ("/IncreaseRequestLimit", 200, ""),
-        ],
-    );
+    SITE.get().assert_answers(&[
+        ("/FeatureCollectionSetRequestFeatures/path?query", 200, "Success"),
+        ("/FeatureCollectionSetResponseFeatures/path?query", 200, "Success"),
+        ("/FeatureCollectionSetConnectionFeatures", 200, "Success"),
+        ("/TestRequestHeaders", 200, "Success"),
+        ("/ResponseTrailers_HTTP1_TrailersNotAvailable", 200, ""),
+        ("/Reset_Http1_NotSupported", 200, "Hello World"),
+        ("/IncreaseRequestLimit", 200, ""),
+    ]);
 }
 
 #[test]
@@ -437,21 +297,18 @@ fn header_text_outside_ascii() {
 fn server_variables() {
     let host = SITE.get();
     let port = format!("SERVER_PORT: {}", host.port());
-    assert_answers(
-        &host,
-        &[
-            ("/ServerVariable?q=SERVER_PORT", 200, &port),
-            ("/ServerVariable?q=QUERY_STRING", 200, "QUERY_STRING: q=QUERY_STRING"),
-            ("/ServerVariable?q=THIS_VAR_IS_UNDEFINED", 200, "THIS_VAR_IS_UNDEFINED: (null)"),
-            ("/ServerVariable?q=REQUEST_METHOD", 200, "REQUEST_METHOD: GET"),
-            ("/ServerVariable?q=SERVER_PROTOCOL", 200, "SERVER_PROTOCOL: HTTP/1.1"),
-            ("/ServerVariable?q=REMOTE_ADDR", 200, "REMOTE_ADDR: 127.0.0.1"),
-            ("/ServerVariable?q=HTTP_HOST", 200, "HTTP_HOST: localhost"),
-            ("/ServerVariable?q=MY_OWN&v=mine", 200, "MY_OWN: mine"),
-            ("/ServerVariable?q=REMOTE_ADDR&v=10.0.0.1", 200, "REMOTE_ADDR: 10.0.0.1"),
-            ("/ServerVariable?q=REMOTE_ADDR", 200, "REMOTE_ADDR: 127.0.0.1"),
-        ],
-    );
+    host.assert_answers(&[
+        ("/ServerVariable?q=SERVER_PORT", 200, &port),
+        ("/ServerVariable?q=QUERY_STRING", 200, "QUERY_STRING: q=QUERY_STRING"),
+        ("/ServerVariable?q=THIS_VAR_IS_UNDEFINED", 200, "THIS_VAR_IS_UNDEFINED: (null)"),
+        ("/ServerVariable?q=REQUEST_METHOD", 200, "REQUEST_METHOD: GET"),
+        ("/ServerVariable?q=SERVER_PROTOCOL", 200, "SERVER_PROTOCOL: HTTP/1.1"),
+        ("/ServerVariable?q=REMOTE_ADDR", 200, "REMOTE_ADDR: 127.0.0.1"),
+        ("/ServerVariable?q=HTTP_HOST", 200, "HTTP_HOST: localhost"),
+        ("/ServerVariable?q=MY_OWN&v=mine", 200, "MY_OWN: mine"),
+        ("/ServerVariable?q=REMOTE_ADDR&v=10.0.0.1", 200, "REMOTE_ADDR: 10.0.0.1"),
+        ("/ServerVariable?q=REMOTE_ADDR", 200, "REMOTE_ADDR: 127.0.0.1"),
+    ]);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -480,35 +337,4 @@ fn request_timing() {
     assert!(stamps.len() > last, "{stamps:?}");
     assert!(stamps[connection] > 0 && stamps[parse_start] >= stamps[connection], "{stamps:?}");
     assert!(stamps[parse_end] > stamps[parse_start], "{stamps:?}");
-}
-
-#[test]
-fn consoles_are_relayed() {
-    let host = SITE.get();
-    assert_eq!(host.text("/ConsoleWrite"), "Hello World");
-    let patience = std::time::Duration::from_secs(20);
-    assert!(host.stdout().wait_for(patience, |line| line == "TEST MESSAGE").is_some(), "{}", host.story());
-    assert_eq!(host.text("/ConsoleErrorWrite"), "Hello World");
-    assert!(
-        host.stderr().wait_for(patience, |line| line.ends_with("TEST MESSAGE")).is_some(),
-        "{}",
-        host.story()
-    );
-}
-
-#[test]
-fn deep_stacks_are_had() {
-    let host = SITE.get();
-    // Several at once, so that every kind of thread which runs requests is met.
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut client = host.client();
-                for _ in 0..5 {
-                    assert_eq!(client.get("/StackSize").unwrap().text(), "Hello World");
-                    assert_eq!(client.get("/StackSizeLarge").unwrap().text(), "Hello World");
-                }
-            });
-        }
-    });
 }

@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use e2e::{Client, Random, Request, SharedHost, TestHost, pattern, proc, sha256_hex, wait};
+use e2e::{Busy, Client, Random, Request, SharedHost, TestHost, pattern, proc, sha256_hex, wait};
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,10 +127,10 @@ fn null_dereferences_are_exceptions_on_every_thread() {
 }
 
 /// Asks for `/` until `busy` is over, and answers the times in order.
-fn measure(host: &TestHost, busy: &AtomicBool) -> Vec<Duration> {
+fn measure(host: &TestHost, busy: &Busy) -> Vec<Duration> {
     let mut client = host.client();
     let mut times = Vec::new();
-    while busy.load(Ordering::Relaxed) {
+    while busy.is_on() {
         let began = Instant::now();
         assert_eq!(client.get("/").unwrap().text(), "Hello World!");
         times.push(began.elapsed());
@@ -142,8 +141,9 @@ fn measure(host: &TestHost, busy: &AtomicBool) -> Vec<Duration> {
 
 /// 64 requests that block for a second each, twice over, while a fast endpoint is measured.
 fn blocked_by_64(host: &TestHost, case: &str) {
-    let busy = AtomicBool::new(true);
+    let busy = Busy::default();
     let times = std::thread::scope(|scope| {
+        let off = busy.off_on_drop();
         let measured = scope.spawn(|| measure(host, &busy));
         let blocking: Vec<_> = (0..64)
             .map(|_| {
@@ -158,7 +158,7 @@ fn blocked_by_64(host: &TestHost, case: &str) {
         for thread in blocking {
             thread.join().unwrap();
         }
-        busy.store(false, Ordering::Relaxed);
+        drop(off);
         measured.join().unwrap()
     });
     let at = |share: usize| times[(times.len() * share / 1000).min(times.len() - 1)];

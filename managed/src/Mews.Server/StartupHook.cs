@@ -2,8 +2,6 @@
 // no type of ASP.NET Core is touched here, since the app may have none.
 
 using System;
-using System.IO;
-using Mews.Server;
 using Mews.Server.Hosting;
 using Mews.Server.Interop;
 

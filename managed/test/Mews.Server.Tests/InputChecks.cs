@@ -59,7 +59,8 @@ internal static class InputChecks
                 Check.Equal(0, await body.ReadAsync(buffer), "end again");
                 await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.ReadAsync(buffer, -1, 1), "offset");
                 await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.ReadAsync(buffer, 0, 12), "count");
-                await Check.ThrowsAsync<ArgumentNullException>(() => body.ReadAsync(null!, 0, 1), "null");
+                await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.ReadAsync(null!, 0, 1), "null");
+                Check.Equal(0, await body.ReadAsync(null!, 0, 0), "null and nothing");
             },
             new FakeRequest { Method = "POST", Body = "Hello World"u8.ToArray() }));
         checks.Add("input: the limit", async () =>
@@ -135,7 +136,7 @@ internal static class InputChecks
                 exchange.ReadFailure = answer;
                 exchange.Feed(null, end: false);
                 await exchange.Released.Task.WaitAsync(TimeSpan.FromSeconds(10));
-                Check.Equal(answer == Status.Gone ? string.Empty : "seen", exchange.Text, "answer " + answer);
+                Check.Equal("seen", exchange.Text, "answer " + answer);
                 FakeHost.Return(exchange);
             }
         });

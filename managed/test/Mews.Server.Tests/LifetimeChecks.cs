@@ -48,6 +48,25 @@ internal static class LifetimeChecks
             Check.True(!TestSite.Logged.Any(entry => entry.Level > LogLevel.Information), "nothing serious");
             FakeHost.Return(exchange);
         });
+        checks.Add("lifetime: a client that ended only its own side gets its answer", async () =>
+        {
+            var gate = new TaskCompletionSource();
+            bool cancelled = false;
+            TestSite.Handler = async context =>
+            {
+                CancellationToken token = context.RequestAborted;
+                await gate.Task;
+                cancelled = token.IsCancellationRequested || token.WaitHandle.WaitOne(5000);
+                await context.Response.WriteAsync("answer");
+            };
+            FakeExchange exchange = FakeHost.Begin(new FakeRequest());
+            exchange.EndClientSide();
+            gate.SetResult();
+            await exchange.Released.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            Check.True(cancelled, "token");
+            Check.True(exchange is { Text: "answer", Complete: true, AbortCode: null }, "answer");
+            FakeHost.Return(exchange);
+        });
         checks.Add("lifetime: a disconnect ends a read, and its exception is no error", async () =>
         {
             TestSite.Logged.Clear();
@@ -106,7 +125,8 @@ internal static class LifetimeChecks
                     Check.Throws<ArgumentOutOfRangeException>(() => reset.Reset(-1), "negative");
                     Task<int> read = context.Request.Body.ReadAsync(new byte[1]).AsTask();
                     reset.Reset(1111);
-                    await Check.ThrowsAsync<Exception>(() => read, "the read that waits");
+                    await Check.ThrowsAsync<IOException>(() => read, "the read that waits");
+                    await Check.ThrowsAsync<IOException>(() => context.Request.Body.ReadAsync(new byte[1]).AsTask(), "the next one");
                 },
                 new FakeRequest { Version = 20, Method = "POST", BodyLater = true });
             Check.Equal(1111L, exchange.AbortCode, "code");

@@ -273,6 +273,7 @@ internal static class OutputChecks
         {
             Stream body = context.Response.Body;
             await body.WriteAsync(Array.Empty<byte>());
+            await body.WriteAsync(null!, 0, 0);
             await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.WriteAsync(new byte[1], -1, 1), "offset");
             await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.WriteAsync(new byte[1], 0, 2), "count");
             await Check.ThrowsAsync<ArgumentOutOfRangeException>(() => body.WriteAsync(new byte[1], 0, -1), "negative count");
@@ -282,17 +283,21 @@ internal static class OutputChecks
         checks.Add("output: CompleteAsync ends the response before the app", async () =>
         {
             var gate = new TaskCompletionSource();
+            bool passed = false;
             TestSite.Handler = async context =>
             {
                 await context.Response.WriteAsync("whole");
                 await context.Response.CompleteAsync();
                 await gate.Task;
+                await context.Response.Body.FlushAsync();
                 await Check.ThrowsAsync<InvalidOperationException>(async () => await context.Response.BodyWriter.WriteAsync(new byte[1]), "write after");
+                passed = true;
             };
             FakeExchange exchange = FakeHost.Begin(new FakeRequest());
             Check.True(exchange.Complete && exchange.Text == "whole" && exchange.Releases == 0, "complete, not released");
             gate.SetResult();
             await exchange.Released.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            Check.True(passed, "flushing and writing after the end: " + TestSite.LastError());
             FakeHost.Return(exchange);
         });
         checks.Add("output: files", async () =>

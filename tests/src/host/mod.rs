@@ -10,6 +10,7 @@ pub use shared::{HostRef, SharedHost};
 use crate::{Capture, Client, PATIENCE, RawAnswer, Request, Response, proc, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -133,6 +134,33 @@ impl TestHost {
         response.text().to_owned()
     }
 
+    /// Asks for each target, compares status and body, and reports all differences at once.
+    ///
+    /// # Panics
+    /// An answer is another one.
+    pub fn assert_answers(&self, cases: &[(&str, u16, &str)]) {
+        let mut client = self.client();
+        let mut wrong = String::new();
+        for (target, status, body) in cases {
+            match client.get(target) {
+                Ok(response) if response.status == *status && response.body == body.as_bytes() => {}
+                Ok(response) => {
+                    let text = String::from_utf8_lossy(&response.body);
+                    let _ = writeln!(
+                        wrong,
+                        "{target}\n  due: {status} {body:?}\n  got: {} {text:?}",
+                        response.status
+                    );
+                }
+                Err(error) => {
+                    let _ = writeln!(wrong, "{target}\n  {error:#}");
+                    client = self.client();
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "\n{wrong}");
+    }
+
     /// Sends bytes on a connection of their own and reads until the host closes it.
     pub fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
         crate::raw(self.port(), bytes.as_ref())
@@ -175,6 +203,11 @@ impl TestHost {
     /// It has gone.
     pub fn signal(&self, signal: Signal) {
         signal_process(self.supervisor(), signal);
+    }
+
+    /// Whether the supervisor has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Waits for the supervisor's end.

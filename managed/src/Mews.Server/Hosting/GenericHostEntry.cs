@@ -1,6 +1,5 @@
 // The way into WebApplication and the generic host: our registration comes after all of the app's.
 
-using System.IO;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

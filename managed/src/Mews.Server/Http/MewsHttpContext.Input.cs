@@ -86,9 +86,9 @@ internal abstract partial class MewsHttpContext : IHttpMaxRequestBodySizeFeature
             return new ValueTask<int>(0);
         }
 
-        if (_bodyError is not null)
+        if (IsReadingOver())
         {
-            return ValueTask.FromException<int>(_bodyError);
+            return ValueTask.FromException<int>(_bodyError!);
         }
 
         if (!_readingStarted && !StartReading())
@@ -129,6 +129,11 @@ internal abstract partial class MewsHttpContext : IHttpMaxRequestBodySizeFeature
                 throw new ConnectionAbortedException("The request has ended; its body can no longer be read.");
             }
 
+            if (IsReadingOver())
+            {
+                throw _bodyError!;
+            }
+
             int read = Native.BodyRead(handle, buffer.Span);
             if (read != Status.WouldBlock)
             {
@@ -136,6 +141,21 @@ internal abstract partial class MewsHttpContext : IHttpMaxRequestBodySizeFeature
             }
         }
     }
+
+    // Whether every read fails from now on, with the reason in _bodyError.
+    private bool IsReadingOver()
+    {
+        if (_bodyError is null && _applicationAborted)
+        {
+            _bodyError = AbortError();
+        }
+
+        return _bodyError is not null;
+    }
+
+    private Exception AbortError() => _reset
+        ? new ConnectionResetException("The stream was reset by the application.")
+        : new ConnectionAbortedException("The connection was aborted by the application.");
 
     private bool StartReading()
     {
@@ -187,7 +207,7 @@ internal abstract partial class MewsHttpContext : IHttpMaxRequestBodySizeFeature
             Status.MalformedBody => BadRequest("The request body is malformed.", StatusCodes.Status400BadRequest),
             Status.BodyTooLarge => TooLarge(),
             Status.BodyTimedOut => BadRequest("Reading the request body timed out: the client sent it too slowly.", StatusCodes.Status408RequestTimeout),
-            _ when _applicationAborted => new ConnectionAbortedException("The connection was aborted by the application."),
+            _ when _applicationAborted => AbortError(),
             _ => new ConnectionResetException("The client has disconnected."),
         };
         if (read is Status.Gone)

@@ -85,6 +85,12 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
             return ValueTask.FromCanceled<FlushResult>(cancellationToken);
         }
 
+        if (_completed && !_upgraded)
+        {
+            // Middleware that flushes once more at its end does no harm.
+            return new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: true));
+        }
+
         ThrowIfNotWritable();
         if (_writer.TakeCancellation())
         {

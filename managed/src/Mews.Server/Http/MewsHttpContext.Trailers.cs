@@ -16,6 +16,8 @@ internal abstract partial class MewsHttpContext : IHttpResponseTrailersFeature, 
     private HeaderDictionary? _requestTrailers;
     private bool _mayHaveTrailers;
     private bool _requestTrailersRead;
+    // The app has reset the stream: what it still reads fails as if the other side had done it.
+    private bool _reset;
 
     IHeaderDictionary IHttpResponseTrailersFeature.Trailers
     {
@@ -42,6 +44,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseTrailersFeature, 
     void IHttpResetFeature.Reset(int errorCode)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(errorCode);
+        _reset = true;
         AbortExchange(errorCode);
     }
 
@@ -52,6 +55,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseTrailersFeature, 
         _requestTrailers = null;
         _mayHaveTrailers = false;
         _requestTrailersRead = false;
+        _reset = false;
     }
 
     /// <summary>Copies the trailers that came after the request body; they are valid only now.</summary>

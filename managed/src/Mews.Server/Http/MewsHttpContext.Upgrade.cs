@@ -72,9 +72,9 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
         }
 
         ObjectDisposedException.ThrowIf(_handle != handle, typeof(UpgradeStream));
-        if (_bodyError is not null)
+        if (IsReadingOver())
         {
-            return ValueTask.FromException<int>(_bodyError);
+            return ValueTask.FromException<int>(_bodyError!);
         }
 
         int read = Native.BodyRead(handle, buffer.Span);

@@ -39,13 +39,11 @@ internal sealed class RequestStream : Stream
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        ValidateBufferArguments(buffer, offset, count);
         return _context.ReadBodyAsync(_handle, buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
     public override int Read(byte[] buffer, int offset, int count)
     {
-        ValidateBufferArguments(buffer, offset, count);
         if (!_context.AllowSynchronousIO)
         {
             throw new InvalidOperationException(SynchronousReadsDisallowed);

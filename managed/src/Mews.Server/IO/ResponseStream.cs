@@ -43,13 +43,11 @@ internal sealed class ResponseStream : Stream
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        ValidateBufferArguments(buffer, offset, count);
         return WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
     public override void Write(byte[] buffer, int offset, int count)
     {
-        ValidateBufferArguments(buffer, offset, count);
         if (!_context.AllowSynchronousIO)
         {
             throw new InvalidOperationException(SynchronousWritesDisallowed);

@@ -35,13 +35,11 @@ internal sealed class UpgradeStream : Stream
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        ValidateBufferArguments(buffer, offset, count);
         return ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
     public override int Read(byte[] buffer, int offset, int count)
     {
-        ValidateBufferArguments(buffer, offset, count);
         if (!_context.AllowSynchronousIO)
         {
             throw new InvalidOperationException(RequestStream.SynchronousReadsDisallowed);
@@ -55,13 +53,11 @@ internal sealed class UpgradeStream : Stream
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        ValidateBufferArguments(buffer, offset, count);
         return WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
     public override void Write(byte[] buffer, int offset, int count)
     {
-        ValidateBufferArguments(buffer, offset, count);
         if (!_context.AllowSynchronousIO)
         {
             throw new InvalidOperationException(ResponseStream.SynchronousWritesDisallowed);
