@@ -26,11 +26,10 @@ fn fails(builder: HostBuilder, number: &str, log: &[&str]) -> TestHost {
         response.text(),
         host.story()
     );
-    let lines: Vec<String> = host.stderr().lines();
-    assert!(lines.iter().any(|line| line.contains(number)), "{number} is in the log\n{}", host.story());
-    for part in log {
-        assert!(lines.iter().any(|line| line.contains(part)), "{part:?} is in the log\n{}", host.story());
+    for part in [&[number], log].concat() {
+        host.wait_log(0, part);
     }
+    let lines = host.stderr().lines();
     assert!(proc::is_alive(host.supervisor()));
     assert!(!lines.iter().any(|line| line.contains("panicked")), "{}", host.story());
     host

@@ -51,6 +51,7 @@ impl Library {
     pub fn load(installation: &Installation) -> Result<Self, StartError> {
         let path = &installation.hostfxr;
         let failed = |why: String| StartError::HostLoad { path: path.clone(), why, text: String::new() };
+        load_maths().map_err(|error| failed(chain(&error)))?;
         // SAFETY: loading runs the library's constructors; it is Microsoft's hostfxr, which expects to be loaded
         // this way, at most once per process here.
         let library = unsafe { libloading::Library::new(path) }.map_err(|error| failed(chain(&error)))?;
@@ -129,6 +130,17 @@ impl Library {
         }
         Ok(Context::new(self.functions, handle))
     }
+}
+
+/// Makes the C library's mathematics visible to everything loaded later. Native libraries of .NET use it without
+/// naming it as a dependency, because the `dotnet` executable is linked with it; this one need not be.
+fn load_maths() -> Result<(), libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    // SAFETY: the C library's own constructors.
+    let library = unsafe { Library::open(Some("libm.so.6"), RTLD_NOW | RTLD_GLOBAL) }?;
+    // Never unloaded.
+    std::mem::forget(library);
+    Ok(())
 }
 
 /// Copies a function out of the library; its name if there is none.

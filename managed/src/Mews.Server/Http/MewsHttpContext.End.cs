@@ -47,7 +47,6 @@ internal abstract partial class MewsHttpContext
             return Status.Done;
         }
 
-        LeaveInline();
         if (task.IsCompleted)
         {
             _ = EndAsync(task);
@@ -111,7 +110,7 @@ internal abstract partial class MewsHttpContext
                 Start();
             }
 
-            if (!_writer.TakeDeferred() || !_writer.IsInBlock)
+            if (!_writer.IsInBlock)
             {
                 return false;
             }

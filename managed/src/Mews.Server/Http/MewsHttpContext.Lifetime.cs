@@ -132,12 +132,6 @@ internal abstract partial class MewsHttpContext : IHttpRequestLifetimeFeature
             source = _abortSource;
         }
 
-        // What was flushed before is the client's, wherever it waits.
-        if (_writer.IsDeferred)
-        {
-            _writer.PushDeferred();
-        }
-
         if (Native.Abort(handle, code) == Status.Unsupported)
         {
             Native.Abort(handle, -1);

@@ -17,8 +17,6 @@ namespace Mews.Server.Http;
 internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
 {
     private ResponseStream? _responseStream;
-    // The thread that runs the request as long as it has not gone asynchronous; 0 afterwards.
-    private int _inlineThread;
     // The response is complete as far as the native side knows: CompleteAsync was called.
     private bool _completed;
 
@@ -28,13 +26,10 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
 
     private Stream ResponseBody => _responseStream ??= new ResponseStream(this, _handle);
 
-    /// <summary>Whether the caller is the I/O thread in the synchronous part of the request, so that a flush may wait for its end.</summary>
-    private bool IsInline => _inlineThread == Environment.CurrentManagedThreadId;
-
     /// <summary>Whether what is written goes nowhere.</summary>
     private bool IsDiscarding => _bodiless || IsOutputDead;
 
-    // Nothing is held back longer than to the end of the request's synchronous part in any case.
+    // The native side holds nothing back longer than to the end of the request's synchronous part in any case.
     void IHttpResponseBodyFeature.DisableBuffering()
     {
     }
@@ -112,12 +107,6 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
             return Discard();
         }
 
-        if (IsInline && _writer.TryDefer())
-        {
-            FlushSweep.Note(this);
-            return default;
-        }
-
         return PushAsync(ReadOnlyMemory<byte>.Empty, cancellationToken);
     }
 
@@ -171,26 +160,12 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
         }
     }
 
-    /// <summary>Sends a flush that was postponed longer than a client should wait.</summary>
-    internal void PushDeferred() => _writer.PushDeferred();
-
     private void ResetOutput()
     {
         _responseStream = null;
-        _inlineThread = 0;
         _completed = false;
         _writer.Reset();
         _writable.Reset();
-    }
-
-    /// <summary>The request goes on elsewhere: what was postponed is sent now.</summary>
-    private void LeaveInline()
-    {
-        _inlineThread = 0;
-        if (_writer.IsDeferred)
-        {
-            _writer.PushDeferred();
-        }
     }
 
     private async Task StartSlowAsync()
@@ -270,7 +245,7 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
     /// <summary>Sends what is left except for what completes together with the response.</summary>
     private async ValueTask PushRestAsync()
     {
-        if (!IsDiscarding && !(_writer.TakeDeferred() && _writer.IsInBlock))
+        if (!IsDiscarding && !_writer.IsInBlock)
         {
             // A late CancelPendingFlush of the app's interrupts a wait, but the response is still to be sent.
             while ((await PushAsync(ReadOnlyMemory<byte>.Empty, CancellationToken.None)).IsCanceled)

@@ -63,7 +63,6 @@ internal abstract partial class MewsHttpContext
         ResetState();
         _exchange = (nint)exchange;
         _handle = exchange->handle;
-        _inlineThread = Environment.CurrentManagedThreadId;
         _writer.Attach(exchange);
         BeginRequest(exchange);
         BeginFeatures(exchange);
@@ -80,21 +79,13 @@ internal abstract partial class MewsHttpContext
         }
     }
 
-    /// <summary>Wakes a write that waits, or sends more of a postponed flush.</summary>
+    /// <summary>Wakes a write that waits.</summary>
     internal void OnWritable(ulong handle)
     {
-        if (_handle != handle)
+        if (_handle == handle)
         {
-            return;
+            _writable.Set();
         }
-
-        if (_writer.IsDeferred)
-        {
-            // Not on this thread: sending is cheap, but the callback must not get into the app's way.
-            ThreadPool.UnsafeQueueUserWorkItem(static context => context._writer.PushDeferred(), this, preferLocal: false);
-        }
-
-        _writable.Set();
     }
 
     /// <summary>Creates the framework's context and starts the pipeline.</summary>

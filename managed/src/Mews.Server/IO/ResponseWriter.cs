@@ -19,12 +19,11 @@ internal sealed unsafe partial class ResponseWriter : PipeWriter
 
     private readonly MewsHttpContext _context;
 
-    // The block: [0, _sent) is on its way, [_sent, _length) is waiting.
+    // The block: [0, _length) is waiting.
     private byte* _block;
     private int _capacity;
     private BlockMemory? _blockMemory;
     private int _length;
-    private int _sent;
 
     // What came after the block was full: filled arrays first, then the one being filled.
     private Queue<ArraySegment<byte>>? _filled;
@@ -42,10 +41,10 @@ internal sealed unsafe partial class ResponseWriter : PipeWriter
 
     public override bool CanGetUnflushedBytes => true;
 
-    public override long UnflushedBytes => _length - Math.Max(_flushed, _sent) + _overflow;
+    public override long UnflushedBytes => _length + _overflow;
 
     /// <summary>Whether everything waiting lies at the start of the block, so that its length says it all.</summary>
-    internal bool IsInBlock => _overflow == 0 && _sent == 0;
+    internal bool IsInBlock => _overflow == 0;
 
     /// <summary>Bytes at the start of the block.</summary>
     internal int BlockLength => _length;
@@ -53,7 +52,7 @@ internal sealed unsafe partial class ResponseWriter : PipeWriter
     /// <summary>Bytes that the block can still take.</summary>
     internal int BlockRoom => _capacity - _length;
 
-    internal bool IsEmpty => _overflow == 0 && _length == _sent;
+    internal bool IsEmpty => _overflow == 0 && _length == 0;
 
     /// <summary>Prepares for an exchange whose block is this one.</summary>
     internal void Attach(RawExchange* exchange)
@@ -69,11 +68,6 @@ internal sealed unsafe partial class ResponseWriter : PipeWriter
     /// <summary>Forgets everything about the exchange.</summary>
     internal void Reset()
     {
-        if (IsDeferred)
-        {
-            TakeDeferred();
-        }
-
         Drop();
         _handed = 0;
         _handedTail = false;
@@ -85,9 +79,6 @@ internal sealed unsafe partial class ResponseWriter : PipeWriter
     internal void Drop()
     {
         _length = 0;
-        _sent = 0;
-        _flushed = 0;
-        _deferred = NotDeferred;
         if (_tail is not null || _filled is { Count: > 0 })
         {
             DropOverflow();
