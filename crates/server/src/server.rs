@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::config::{Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
@@ -28,7 +29,8 @@ pub(crate) struct Shared {
     counters: Counters,
     connections: AtomicUsize,
     idle: (Mutex<()>, Condvar),
-    draining: AtomicBool,
+    /// Coarse time from which a draining server closes idle connections; 0 = not draining.
+    draining: AtomicU64,
     closed: AtomicBool,
     acceptors: Mutex<Vec<Arc<Acceptor>>>,
 }
@@ -64,8 +66,13 @@ impl Shared {
     }
 
     /// Connections are closed after their current response.
-    pub(crate) fn is_draining(&self) -> bool {
+    /// Coarse time from which idle connections are closed; 0 = not draining.
+    pub(crate) fn drain_deadline(&self) -> u64 {
         self.draining.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain_deadline() != 0
     }
 
     /// No connection is accepted any more.
@@ -138,7 +145,7 @@ impl Server {
             counters: Counters::default(),
             connections: AtomicUsize::new(0),
             idle: (Mutex::new(()), Condvar::new()),
-            draining: AtomicBool::new(false),
+            draining: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             acceptors: Mutex::new(Vec::new()),
         });
@@ -177,10 +184,15 @@ impl Server {
         self.shared.stop_accepting();
     }
 
-    /// Stops accepting, closes idle connections, and the others after their current response.
-    pub fn drain(&self) {
+    /// Stops accepting and says `Connection: close` on every response. Connections without a request in progress are closed
+    /// after `grace`; until then one may begin a last request, so that a client which is sending it right now loses nothing.
+    /// A later call can only shorten the grace.
+    pub fn drain(&self, grace: Duration) {
         self.stop_accepting();
-        self.shared.draining.store(true, Ordering::Release);
+        let until = clock::deadline(grace);
+        let _ = self.shared.draining.fetch_update(Ordering::AcqRel, Ordering::Acquire, |before| {
+            (before == 0 || until < before).then_some(until)
+        });
         for shard in &self.shared.shards {
             for io in shard.sockets() {
                 io.wake();

@@ -292,7 +292,7 @@ fn draining_finishes_what_is_in_flight() {
     busy.get("/keep");
     eventually("the request is in flight", || fixture.app.kept() == 1);
     eventually("all are accepted", || fixture.server().connections() == 3);
-    fixture.server().drain();
+    fixture.server().drain(Duration::ZERO);
     idle.assert_closed();
     fresh.assert_closed();
     assert!(!fixture.server().wait_idle(Duration::from_millis(20)));

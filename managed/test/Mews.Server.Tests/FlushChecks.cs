@@ -137,25 +137,6 @@ internal static class FlushChecks
             Check.Equal("earlylate....", running.Text, "whole");
             FakeHost.Return(running);
         });
-        checks.Add("flush: a full window keeps a postponed flush for later", async () =>
-        {
-            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            TestSite.Handler = async context =>
-            {
-                await context.Response.WriteAsync("0123456789");
-                await gate.Task;
-            };
-            FakeExchange exchange = FakeHost.Begin(new FakeRequest(), window: 4);
-            Check.Equal("0123", exchange.Text, "as far as the window goes");
-            exchange.Open(-1);
-            await exchange.Progress.WaitAsync(TimeSpan.FromSeconds(10));
-            await exchange.Progress.WaitAsync(TimeSpan.FromSeconds(10));
-            Check.Equal("0123456789", exchange.Text, "the rest when there is room");
-            gate.SetResult();
-            await exchange.Released.Task.WaitAsync(TimeSpan.FromSeconds(10));
-            Check.Equal("0123456789", exchange.Text, "not twice");
-            FakeHost.Return(exchange);
-        });
         checks.Add("flush: writing from another thread than the request's", async () =>
         {
             for (int i = 0; i < 200; i++)

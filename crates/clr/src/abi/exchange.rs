@@ -43,9 +43,21 @@ pub trait Host: Send + Sync + 'static {
     /// The application's server has started: from now on requests can be dispatched.
     fn server_started(&self);
     /// The application's server wants no further requests.
-    fn server_stopping(&self);
+    ///
+    /// With [`Closing::Later`] requests go on being dispatched, for clients that are sending one right now, until the host
+    /// calls [`Runtime::close`](super::Runtime::close), which it must.
+    fn server_stopping(&self) -> Closing;
     /// Text for the operator.
     fn report(&self, kind: Report, text: &str);
+}
+
+/// When the application gets no further requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// From now on.
+    Now,
+    /// Once the host has emptied its connections.
+    Later,
 }
 
 /// What a report is about.

@@ -17,7 +17,9 @@ mod slot;
 mod slots;
 mod table;
 
-pub use exchange::{BodyRead, Exchange, Head, Host, Report, SendFile, TrailerVisitor, Upgrade, Write};
+pub use exchange::{
+    BodyRead, Closing, Exchange, Head, Host, Report, SendFile, TrailerVisitor, Upgrade, Write,
+};
 pub use info::{HostFlags, HostInfo};
 pub use layout::{
     HostTable, ManagedCallbacks, RawConnection, RawExchange, RawHeader, RawHostInfo, VERSION, layout,

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 use super::callbacks::Callbacks;
-use super::exchange::{Exchange, Host, Report};
+use super::exchange::{Closing, Exchange, Host, Report};
 use super::info::HostInfo;
 use super::layout::{HostTable, RawExchange};
 use super::request::{Header, OpenError, Request};
@@ -25,6 +25,7 @@ pub struct Runtime<E: Exchange> {
     pub(crate) slots: Slots<E>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) callbacks: OnceLock<Callbacks>,
+    asked_to_stop: AtomicBool,
     stopping: AtomicBool,
     table: HostTable,
 }
@@ -60,6 +61,7 @@ impl<E: Exchange> Runtime<E> {
             slots: Slots::new(),
             host,
             callbacks: OnceLock::new(),
+            asked_to_stop: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             table: table::make::<E>(info.leak()),
         }));
@@ -203,11 +205,17 @@ impl<E: Exchange> Runtime<E> {
         true
     }
 
-    /// `server_stop`: nothing is begun from here on.
+    /// `server_stop`: the host empties its connections; then nothing is begun any more.
     pub(crate) fn server_stop(&self) {
-        if !self.stopping.swap(true, AcqRel) {
-            self.host.server_stopping();
+        if !self.asked_to_stop.swap(true, AcqRel) && self.host.server_stopping() == Closing::Now {
+            self.close();
         }
+    }
+
+    /// Nothing is dispatched from here on; managed code is told `on_drained` once every exchange has been released.
+    /// Idempotent.
+    pub fn close(&self) {
+        self.stopping.store(true, Release);
         if self.slots.stop() {
             self.drained();
         }

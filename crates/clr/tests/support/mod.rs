@@ -162,8 +162,9 @@ impl Host for FakeHost {
     fn server_started(&self) {
         self.started.fetch_add(1, SeqCst);
     }
-    fn server_stopping(&self) {
+    fn server_stopping(&self) -> mews_clr::abi::Closing {
         self.stopping.fetch_add(1, SeqCst);
+        mews_clr::abi::Closing::Now
     }
     fn report(&self, kind: Report, text: &str) {
         self.reports.lock().unwrap().push((kind, text.to_owned()));

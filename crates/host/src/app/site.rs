@@ -261,7 +261,11 @@ impl Site {
         }
         let computed = [
             ("ASPNETCORE_IIS_HTTPAUTH".to_owned(), http_auth(app.authentication)),
-            ("ASPNETCORE_IIS_PHYSICAL_PATH".to_owned(), self.folder.to_string_lossy().into_owned()),
+            (
+                "ASPNETCORE_IIS_PHYSICAL_PATH".to_owned(),
+                // With the separator at its end, as IIS gives it.
+                format!("{}/", self.folder.to_string_lossy().trim_end_matches('/')),
+            ),
         ];
         let parts = Parts { worker: &worker, configured, computed: &computed, forced: &forced };
         let changes = app_environment(inherited, parts);

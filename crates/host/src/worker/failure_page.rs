@@ -36,7 +36,7 @@ pub(crate) fn run(
     control.send(&WorkerMessage::Started { app: None, dotnet: None, hostfxr: None });
     // An error means that the sender is gone without a word, which is a stop as well.
     let _ = stopped.recv();
-    server.drain();
+    server.drain(Duration::ZERO);
     server.wait_idle(limit);
     Ok(0)
 }

@@ -204,6 +204,8 @@ impl Conn {
     pub(crate) fn abort(&self, seq: u64) {
         let mut output = lock(&self.output);
         if output.is_open(seq) {
+            // What was flushed before is the client's.
+            output.uncork(&self.wire, self.env());
             self.wire.reset();
             output.kill();
             drop(output);

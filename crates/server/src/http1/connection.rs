@@ -193,11 +193,15 @@ impl Http1 {
             }
             return self.reject(Rejection::TIMEOUT);
         }
-        if idle && conn.server.is_draining() {
-            drop(output);
-            return self.close_now();
-        }
         let mut deadline = self.give_up;
+        let drain = conn.server.drain_deadline();
+        if drain != 0 {
+            if now >= drain {
+                drop(output);
+                return self.close_now();
+            }
+            deadline = deadline.min(drain);
+        }
         if idle && self.trim_at != 0 {
             if now >= self.trim_at {
                 self.buffer.free();

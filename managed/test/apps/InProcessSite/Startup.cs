@@ -38,7 +38,7 @@ public sealed partial class Startup
             }
 
             context.Request.PathBase = context.Request.PathBase.Add(first);
-            context.Request.Path = path[first.Length..];
+            context.Request.Path = new PathString(path[first.Length..]);
             return endpoint(context);
         });
     }

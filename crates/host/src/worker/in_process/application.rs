@@ -1,11 +1,11 @@
 //! The application as a whole: what its server tells us, and what the supervisor wants of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use mews_clr::abi::{Host, Report, Runtime};
+use mews_clr::abi::{Closing, Host, Report, Runtime};
 use mews_model::{Failure, StatusCode};
 use mews_server::{Page, PageHandler, Server};
 
@@ -13,8 +13,12 @@ use super::exchange::Exchange;
 use crate::control::{self, AppSpec, WorkerMessage};
 use crate::worker::Control;
 
+/// While the app is being replaced, connections may begin a last request for so long.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
 /// The application that lives in this process.
 pub(super) struct Application {
+    this: Weak<Self>,
     name: String,
     control: Control,
     loaded: OnceLock<Loaded>,
@@ -45,14 +49,15 @@ struct State {
 }
 
 impl Application {
-    pub(super) fn new(spec: &AppSpec, control: Control) -> Self {
-        Self {
+    pub(super) fn new(spec: &AppSpec, control: Control) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             name: spec.name.clone(),
             control,
             loaded: OnceLock::new(),
             started: AtomicBool::new(false),
             state: Mutex::default(),
-        }
+        })
     }
 
     /// To be called once, before the runtime is run.
@@ -72,6 +77,20 @@ impl Application {
         self.started.load(Ordering::Acquire)
     }
 
+    /// The application's server wants no further requests: the connections are emptied, then the server is told so.
+    fn close(&self) {
+        let Some(loaded) = self.loaded.get() else { return };
+        // When the whole host stops, nobody is there for a client's next request anyway.
+        let grace = if self.state().stop_wanted { Duration::ZERO } else { DRAIN_GRACE };
+        loaded.server.drain(grace);
+        // What is still open afterwards has a request in progress and is closed behind it.
+        loaded.server.wait_idle(grace.saturating_add(DRAIN_GRACE));
+        loaded.server.set_handler(Arc::new(PageHandler::new(&stopping_page())));
+        loaded.runtime.close();
+        // An app that stopped only its server would otherwise run on without one.
+        loaded.runtime.stop();
+    }
+
     /// Why it could not start, in managed code's words.
     pub(super) fn reported(&self) -> Option<Failure> {
         self.state().failure.clone()
@@ -89,7 +108,7 @@ impl Application {
     /// After `Main`: lets connections take what was written for them.
     pub(super) fn finish(&self, limit: Duration) {
         let Some(loaded) = self.loaded.get() else { return };
-        loaded.server.drain();
+        loaded.server.drain(Duration::ZERO);
         if !loaded.server.wait_idle(limit) {
             tracing::warn!(
                 "connections were still open {} s after the app had ended; closing them",
@@ -129,19 +148,17 @@ impl Host for Application {
         }
     }
 
-    fn server_stopping(&self) {
-        let Some(loaded) = self.loaded.get() else { return };
-        loaded.server.set_handler(Arc::new(PageHandler::new(&Page {
-            status: StatusCode::UNAVAILABLE.number,
-            sub_status: StatusCode::UNAVAILABLE.sub_status,
-            title: StatusCode::UNAVAILABLE.title().to_owned(),
-            cause: "The application is stopping.".to_owned(),
-            cure: "Try again in a moment.".to_owned(),
-            detail: None,
-            retry_after: Some(1),
-        })));
-        loaded.server.drain();
+    fn server_stopping(&self) -> Closing {
         self.control.send(&WorkerMessage::Stopping);
+        let Some(this) = self.this.upgrade() else { return Closing::Now };
+        // Emptying the connections takes a while, and this thread belongs to the app.
+        match thread::Builder::new().name("drain".to_owned()).spawn(move || this.close()) {
+            Ok(_) => Closing::Later,
+            Err(error) => {
+                tracing::error!("no thread can be started to empty the connections ({error})");
+                Closing::Now
+            }
+        }
     }
 
     fn report(&self, kind: Report, text: &str) {
@@ -172,5 +189,17 @@ impl Host for Application {
             }
         };
         self.control.send(&WorkerMessage::Report { kind, text: text.to_owned() });
+    }
+}
+
+fn stopping_page() -> Page {
+    Page {
+        status: StatusCode::UNAVAILABLE.number,
+        sub_status: StatusCode::UNAVAILABLE.sub_status,
+        title: StatusCode::UNAVAILABLE.title().to_owned(),
+        cause: "The application is stopping.".to_owned(),
+        cure: "Try again in a moment.".to_owned(),
+        detail: None,
+        retry_after: Some(1),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) ->
     let server_assembly = launch::server_assembly()?;
     let addresses = listeners.iter().map(|listener| listener.url.clone()).collect();
 
-    let application = Arc::new(Application::new(app, control.clone()));
+    let application = Application::new(app, control.clone());
     let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, addresses), application.clone())
         .map_err(|error| failed(error.to_string()))?;
     let server = serve(app, listeners, runtime)?;
