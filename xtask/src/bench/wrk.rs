@@ -21,7 +21,8 @@ pub(crate) struct Load {
 /// `wrk` is missing or fails, or prints what is not understood.
 pub(crate) fn run(url: &str, connections: u32, seconds: u32) -> Result<Load> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(2).min(connections as usize).max(1);
+    // At most half of the processors: the rest is the server's.
+    let threads = (processors / 2).min(4).min(connections as usize).max(1);
     let output = Step::new("wrk")
         .args(["--latency", "--timeout", "10s"])
         .args([format!("-t{threads}"), format!("-c{connections}"), format!("-d{seconds}s")])

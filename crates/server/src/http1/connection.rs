@@ -260,7 +260,7 @@ impl Http1 {
             self.conn.retry_abort();
         }
         match place {
-            Place::Inline => self.run_inline(exchange, key),
+            Place::Inline => self.run_inline(exchange, key, start_ns),
             Place::Pool => self.run_on_pool(exchange, key),
         }
     }
@@ -339,13 +339,12 @@ impl Http1 {
         (exchange, place, key)
     }
 
-    fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64) -> Next {
+    fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64, start: i64) -> Next {
         let conn = &self.conn;
         let shard = conn.io.shard();
         conn.inline_key.store(key, Ordering::Release);
         shard.enter_handler(&conn.io);
         shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
-        let start = clock::now_ns();
         exchange.run();
         drop(exchange);
         let driven = shard.driven_here();

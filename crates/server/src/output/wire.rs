@@ -1,12 +1,14 @@
 //! The socket itself: non-blocking reads and writes, files, and the two ways to end a connection.
 //! The one place to change for another transport than plain TCP.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mio::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
 
 /// Most bytes of a file handed to the kernel in one call.
 const FILE_PIECE: u64 = 1 << 20;
@@ -24,18 +26,18 @@ impl Wire {
 
     pub(crate) fn read(&self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            match (&self.stream).read(into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
+            match rustix::net::recv(&self.stream, &mut *into, RecvFlags::empty()) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?.0),
             }
         }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match (&self.stream).write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
+            match rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?),
             }
         }
     }
@@ -55,7 +57,7 @@ impl Wire {
         loop {
             let mut at = offset;
             match rustix::fs::sendfile(&self.stream, file, Some(&mut at), count) {
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 done => return Ok(done?),
             }
         }
