@@ -42,6 +42,26 @@ fn main() {
     other_refusals_carry_hostfxrs_words(&library, &apps);
     the_runtime_starts(&apps);
     println!("5 checks passed on .NET {}", apps.framework);
+    match std::env::var_os("MEWS_TEST_APPS") {
+        Some(managed) => both_halves_agree_on_the_layout(&installation, Path::new(&managed)),
+        None => println!("skipped: the layout's comparison wants MEWS_TEST_APPS; `cargo xtask test` sets it"),
+    }
+}
+
+/// What the managed half prints of the function table is what the native half has.
+fn both_halves_agree_on_the_layout(installation: &Installation, managed: &Path) {
+    let tests = managed.join("Mews.Server.Tests/Mews.Server.Tests.dll");
+    let output = Command::new(installation.root.join("dotnet"))
+        .arg(&tests)
+        .arg("--layout")
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{} --layout failed: {output:?}", tests.display());
+    let theirs = String::from_utf8(output.stdout).unwrap();
+    assert!(theirs.lines().count() > 60, "the managed half printed almost nothing: {theirs}");
+    assert_eq!(theirs.trim(), mews_clr::abi::layout().trim());
+    println!("both halves agree on {} lines of layout", theirs.lines().count());
 }
 
 /// A folder for apps made of a framework assembly.

@@ -1,8 +1,15 @@
-// Runs the checks and says how they went. With '--child NAME' it is one of the small hosts that the hosting checks start.
+// Runs the checks and says how they went. With '--child NAME' it is one of the small hosts that the hosting checks start;
+// with '--layout' it prints the managed half of the function table, for a comparison with the native one.
 
 using System;
 using System.Threading.Tasks;
 using Mews.Server.Tests;
+
+if (args is ["--layout"])
+{
+    Console.Write(Mews.Server.Interop.Layout.Describe());
+    return 0;
+}
 
 if (args.Length >= 2 && args[0] == "--child")
 {
