@@ -28,6 +28,7 @@ pub use busy::{Busy, Off};
 pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost, kill};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;
+pub use paths::dotnet_root;
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
 pub use random::Random;
 

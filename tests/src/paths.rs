@@ -38,7 +38,10 @@ pub(crate) fn app(name: &str) -> PathBuf {
 }
 
 /// The folder that holds .NET's `dotnet`, `host` and `shared`.
-pub(crate) fn dotnet_root() -> PathBuf {
+///
+/// # Panics
+/// There is none.
+pub fn dotnet_root() -> PathBuf {
     let path = variable("MEWS_TEST_DOTNET_ROOT")
         .or_else(|| variable("DOTNET_ROOT"))
         .unwrap_or_else(|| target().join("dotnet"));
