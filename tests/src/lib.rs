@@ -9,11 +9,13 @@
 //! | `MEWS_TEST_BINARY` | the program `mews` | `target/debug/mews` |
 //! | `MEWS_TEST_APPS` | folder with one publish folder for each app | `target/managed` |
 //! | `MEWS_TEST_DOTNET_ROOT` | the .NET that the apps run on | `DOTNET_ROOT`, else `target/dotnet` |
+//! | `MEWS_TEST_SCREENSHOTS` | folder for the browser test's pictures | a temporary folder |
 
 #![forbid(unsafe_code)]
 // A panic is how this crate reports, and the test runner shows what it prints.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod browser;
 mod busy;
 mod host;
 mod http;
@@ -24,6 +26,7 @@ pub mod proc;
 mod random;
 pub mod wait;
 
+pub use browser::{Browser, BrowserRef, Scheme, SharedBrowser, Tab};
 pub use busy::{Busy, Off};
 pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost, kill};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};

@@ -16,11 +16,24 @@ fn all() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// State letter and parent of a process; the fields after the name in parentheses, which may hold anything.
-fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+/// State letter, parent and process group of a process; the fields after the name in parentheses, which may hold anything.
+fn state_parent_and_group(pid: u32) -> Option<(char, u32, u32)> {
     let stat = fs::read_to_string(entry(pid, "stat")).ok()?;
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+    state_parent_and_group(pid).map(|(state, parent, _)| (state, parent))
+}
+
+/// The living processes of a process group.
+pub fn group(id: u32) -> Vec<u32> {
+    let is_member = |pid: &u32| {
+        state_parent_and_group(*pid)
+            .is_some_and(|(state, _, group)| group == id && !matches!(state, 'Z' | 'X'))
+    };
+    all().into_iter().filter(is_member).collect()
 }
 
 /// Whether the process exists and is no zombie.
@@ -43,6 +56,11 @@ pub fn children(pid: u32) -> Vec<u32> {
     let is_child =
         |other: &u32| state_and_parent(*other).is_some_and(|(state, parent)| parent == pid && state != 'Z');
     all().into_iter().filter(is_child).collect()
+}
+
+/// The living processes with an argument that contains `text`.
+pub fn naming(text: &str) -> Vec<u32> {
+    all().into_iter().filter(|pid| is_alive(*pid) && command_line(*pid).contains(text)).collect()
 }
 
 /// The zombies among the children of a process: it has not collected them.

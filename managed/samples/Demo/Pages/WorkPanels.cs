@@ -93,7 +93,7 @@ public static class WorkPanels
             <div class="card">
               <h3>Crash</h3>
               <p class="hint">Kills the process this app lives in, at once. A host starts a new one; what was in memory is gone.</p>
-              <button type="button" class="danger" data-trouble="crash">Crash this worker</button>
+              <button type="button" class="danger" data-trouble="crash" data-pid="{Environment.ProcessId}">Crash this worker</button>
               <p class="outcome"><output data-outcome="crash"></output></p>
             </div>
           </div>

@@ -154,9 +154,12 @@ public static class Facts
     public static IReadOnlyList<Fact> OfHeaders(HttpContext context) =>
         context.Request.Headers.Select(header => new Fact(header.Key, header.Value.ToString())).OrderBy(fact => fact.Name, StringComparer.OrdinalIgnoreCase).ToList();
 
-    // "RequestHeaderParseStart" as "Request header parse start".
+    // "RequestHeaderParseStart" as "Request header parse start"; an abbreviation of capitals stays one word.
     private static string Words(string name) => string.Concat(name.Select((letter, index) =>
-        index > 0 && char.IsUpper(letter) ? " " + char.ToLowerInvariant(letter) : letter.ToString()));
+        index == 0 || !char.IsUpper(letter) ? letter.ToString()
+        : char.IsUpper(name[index - 1]) ? letter.ToString()
+        : index + 1 == name.Length || char.IsUpper(name[index + 1]) ? " " + letter
+        : " " + char.ToLowerInvariant(letter)));
 
     private static string Address(System.Net.IPAddress? address, int port) =>
         address is null ? "unknown" : new System.Net.IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, port).ToString();

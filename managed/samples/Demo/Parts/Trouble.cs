@@ -15,10 +15,17 @@ public static class Trouble
             return;
         }
 
-        app.MapPost("/api/trouble/crash", string () =>
+        // Browsers send a request again when a connection that they had used before ends without an answer. The page
+        // therefore says which process it means, or one press would kill its successor too.
+        app.MapPost("/api/trouble/crash", IResult (int? pid) =>
         {
+            if (pid is { } meant && meant != Environment.ProcessId)
+            {
+                return Results.Problem(statusCode: 409, title: $"The process {meant} has gone already.");
+            }
+
             Environment.FailFast("The visitor pressed the button that crashes this worker.");
-            return "unreachable";
+            return Results.NoContent();
         });
         app.MapPost("/api/trouble/block", () =>
         {

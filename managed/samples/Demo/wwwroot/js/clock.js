@@ -1,18 +1,27 @@
 // Two responses that go on: the clock's events, and the slow text.
 
+const pause = 2000;
+
 export function startClock() {
   const time = document.getElementById("clock-time");
   const listeners = document.getElementById("clock-listeners");
-  const events = new EventSource("api/clock");
-  events.addEventListener("message", (event) => {
-    const tick = JSON.parse(event.data);
-    time.textContent = tick.time;
-    listeners.textContent = tick.listeners === 1 ? "You alone are listening." : `${tick.listeners} pages are listening.`;
-  });
-  events.addEventListener("error", () => {
-    time.textContent = "--:--:--";
-    listeners.textContent = "Connecting again…";
-  });
+  const listen = () => {
+    const events = new EventSource("api/clock");
+    events.addEventListener("message", (event) => {
+      const tick = JSON.parse(event.data);
+      time.textContent = tick.time;
+      listeners.textContent = tick.listeners === 1 ? "You alone are listening." : `${tick.listeners} pages are listening.`;
+    });
+    events.addEventListener("error", () => {
+      time.textContent = "--:--:--";
+      listeners.textContent = "Connecting again…";
+      // After a cut it connects again by itself; after an answer that is no stream, such as a 503, it never does.
+      if (events.readyState === EventSource.CLOSED) {
+        setTimeout(listen, pause);
+      }
+    });
+  };
+  listen();
 
   const button = document.getElementById("slow-start");
   const output = document.getElementById("slow-text");

@@ -14,21 +14,31 @@ export function startTrouble() {
       button.disabled = waiting === most;
       const start = performance.now();
       outcome.textContent = waiting > 1 ? `${waiting} are waiting…` : "Waiting…";
-      const said = await make(kind);
+      const { pid } = button.dataset;
+      const said = await make(kind, pid);
       waiting--;
       button.disabled = false;
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      outcome.textContent = waiting > 0 ? `${waiting} are waiting…` : `${said} after ${seconds} s.`;
+      if (waiting > 0) {
+        outcome.textContent = `${waiting} are waiting…`;
+      } else if (button.dataset.pid === pid) {
+        outcome.textContent = `${said} after ${seconds} s.`;
+      }
     });
   }
   document.addEventListener("new-process", (event) => {
+    document.querySelector('[data-trouble="crash"]').dataset.pid = event.detail.pid;
     document.querySelector('[data-outcome="crash"]').textContent = `A new process, ${event.detail.pid}, has taken over.`;
   });
 }
 
-async function make(kind) {
+async function make(kind, pid) {
   try {
-    const response = await fetch(`api/trouble/${kind}`, { method: "POST", cache: "no-store" });
+    const query = pid ? `?pid=${pid}` : "";
+    const response = await fetch(`api/trouble/${kind}${query}`, { method: "POST", cache: "no-store" });
+    if (response.status === 409) {
+      return "The process was gone";
+    }
     return response.status === 404 ? "This site does not allow it, it said" : `Answered ${response.status}`;
   } catch {
     return "The connection was cut";
