@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use mews_process::output::{Sink, Source};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::fatal::Fatal;
@@ -34,11 +35,7 @@ pub(crate) enum LogTarget {
 /// Starts logging. `MEWS_LOG` holds the level or a filter; `info` when it is not set.
 pub(crate) fn start(format: LogFormat, target: LogTarget) -> Result<(), Fatal> {
     let filter = match std::env::var("MEWS_LOG") {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
-            Fatal::Usage(format!(
-                "MEWS_LOG='{text}' is not a log level ({error}); write error, warn, info, debug or trace"
-            ))
-        })?,
+        Ok(text) if !text.is_empty() => filter(&text)?,
         _ => EnvFilter::new("info"),
     };
     let colours = matches!(target, LogTarget::Sink(_))
@@ -55,6 +52,19 @@ pub(crate) fn start(format: LogFormat, target: LogTarget) -> Result<(), Fatal> {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(Fatal::failed)
+}
+
+/// A bare word that is no level would be taken for the name of a module, and everything else be silenced.
+fn filter(text: &str) -> Result<EnvFilter, Fatal> {
+    let refuse = |problem: String| {
+        let cure = "write error, warn, info, debug or trace";
+        Fatal::Usage(format!("MEWS_LOG='{text}' is not a log level{problem}; {cure}"))
+    };
+    let bare = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if bare && text.parse::<LevelFilter>().is_err() {
+        return Err(refuse(String::new()));
+    }
+    EnvFilter::try_new(text).map_err(|error| refuse(format!(" ({error})")))
 }
 
 struct Writers(LogTarget);
@@ -92,6 +102,22 @@ impl Drop for LineWriter {
                 // Nobody is left to be told.
                 let _ = io::Write::write_all(&mut io::stderr(), &self.line);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        for text in ["info", "DEBUG", "off", "3", "mews=debug", "warn,mews_server=trace"] {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+        for text in ["verbose", "inof", "9", "mews=loud"] {
+            let error = filter(text).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("trace"), "{error}");
         }
     }
 }

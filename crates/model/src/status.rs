@@ -132,8 +132,7 @@ pub const STATUSES: &[Status] = &[
         code: StatusCode::START_FAILED,
         title: "The app failed to start",
         cause: "The app ended or threw an exception before its server had started.",
-        cure: "Read the app's own messages in the log. With ASPNETCORE_ENVIRONMENT=Development they are \
-               shown here as well.",
+        cure: "Read the app's own messages: in the log, and here when ASPNETCORE_ENVIRONMENT is Development.",
     },
     Status {
         code: StatusCode::RUNTIME_NOT_FOUND,

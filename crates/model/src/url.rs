@@ -119,7 +119,19 @@ fn error(url: &str, problem: impl Into<String>) -> UrlError {
 /// Reads one URL.
 pub fn parse_url(text: &str) -> Result<ListenUrl, UrlError> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(error(text, format!("the scheme is missing; write http://{text}")));
+        let scheme = |scheme: &&str| text.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme));
+        let problem = match ["http:", "https:", "unix:"].into_iter().find(scheme) {
+            // As in "unix:/run/app.sock"; "unix:80" is taken for a name with a port.
+            Some("unix:") if text.contains('/') => {
+                "Unix sockets cannot be listened on; write an address and a port".to_owned()
+            }
+            Some(scheme @ ("http:" | "https:")) => {
+                let rest = text.get(scheme.len()..).unwrap_or_default().trim_start_matches('/');
+                format!("'//' after '{scheme}' is missing; write {scheme}//{rest}")
+            }
+            _ => format!("the scheme is missing; write http://{text}"),
+        };
+        return Err(error(text, problem));
     };
     let scheme = match scheme.to_ascii_lowercase().as_str() {
         "http" => Scheme::Http,
@@ -264,6 +276,10 @@ mod tests {
             ("127.0.0.1:8080", "write http://127.0.0.1:8080"),
             ("8080", "write http://8080"),
             ("ftp://x:1", "'ftp'"),
+            ("http:/x:1", "write http://x:1"),
+            ("HTTPS:x", "write https://x"),
+            ("unix:/tmp/x.sock", "Unix sockets"),
+            ("unix:80", "write http://unix:80"),
             ("http://", "host is missing"),
             ("http://:80", "host is missing"),
             ("http://x:", "port after ':'"),

@@ -85,6 +85,10 @@ impl Shared {
         most != 0 && self.connections.load(Ordering::Acquire) >= most
     }
 
+    pub(crate) fn has_connections(&self) -> bool {
+        self.connections.load(Ordering::Acquire) != 0
+    }
+
     pub(crate) fn connection_opened(&self) {
         self.connections.fetch_add(1, Ordering::AcqRel);
     }

@@ -3,7 +3,6 @@
 //! Resolved anew before each start, since the folder may have changed.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use mews_model::web_config::{self, AspNetCore, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
 use super::environment;
+use super::file;
 use super::folder::{self, Found};
 use super::launch;
 use crate::control::{AppSpec, Authentication, Launch};
@@ -165,12 +165,12 @@ impl Site {
         }
     }
 
-    fn configured(&self, file: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
-        let bytes = fs::read(file).map_err(|problem| {
-            let cause = format!("{} cannot be read: {problem}.", file.display());
+    fn configured(&self, path: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
+        let bytes = file::read(path).map_err(|problem| {
+            let cause = format!("{} cannot be read: {problem}.", path.display());
             other(StatusCode::BAD_CONFIGURATION, cause, "Check its permissions.")
         })?;
-        let name = file.to_string_lossy();
+        let name = path.to_string_lossy();
         let (config, diagnostics) = web_config::read(&name, &bytes).map_err(ResolveError::WebConfig)?;
         let mut warnings: Vec<String> = diagnostics.iter().map(mews_model::Diagnostic::one_line).collect();
         let Some(module) = &config.asp_net_core else {
@@ -337,24 +337,24 @@ fn http_auth(authentication: Authentication) -> String {
 
 /// A runtimeconfig.json that is not JSON would only fail deep inside the .NET host.
 fn check_runtime_config(dll: &Path) -> Result<(), ResolveError> {
-    let file = dll.with_extension("runtimeconfig.json");
-    let text = match fs::read_to_string(&file) {
+    let path = dll.with_extension("runtimeconfig.json");
+    let text = match file::read_text(&path) {
         Ok(text) => text,
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
             return Err(other(
                 StatusCode::CANNOT_RESOLVE,
-                format!("{} is missing beside the app.", file.display()),
+                format!("{} is missing beside the app.", path.display()),
                 "Publish the app again; a .dll without it is a library, not an app.",
             ));
         }
         Err(problem) => {
-            let cause = format!("{} cannot be read: {problem}.", file.display());
+            let cause = format!("{} cannot be read: {problem}.", path.display());
             return Err(other(StatusCode::BAD_CONFIGURATION, cause, "Check its permissions and encoding."));
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let broken = |place: String, problem: String| {
-        let cause = format!("{}{place}: {problem}.", file.display());
+        let cause = format!("{}{place}: {problem}.", path.display());
         other(StatusCode::BAD_CONFIGURATION, cause, "Publish the app again, or mend the file.")
     };
     match serde_json::from_str::<serde_json::Value>(text) {

@@ -32,4 +32,9 @@ mod tests {
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
+    #[test]
+    fn an_empty_environment_name_is_refused() {
+        let parse = |name: &str| Cli::try_parse_from(["mews", "run", "--environment", name]).is_ok();
+        assert!(parse("Staging") && !parse(""));
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use mews_model::HostingModel;
 
 use crate::log::LogFormat;
@@ -30,7 +31,7 @@ pub(crate) struct RunArguments {
     pub(crate) hosting_model: Option<HostingModel>,
 
     /// Sets ASPNETCORE_ENVIRONMENT for the app
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) environment: Option<String>,
 
     /// Certificate for https URLs, as PEM

@@ -10,6 +10,7 @@ use mews_process::child::Spawn;
 
 use super::Supervisor;
 use super::worker::{Kind, Worker};
+use crate::app::ResolveError;
 use crate::control::{
     AppSpec, ControlError, FailurePage, ListenerSpec, Role, SupervisorMessage, WorkerSpec, encode,
 };
@@ -35,7 +36,10 @@ impl Supervisor {
                     Ok(plan) => plan,
                     Err(error) => {
                         self.detailed_errors = self.site.detailed_errors();
-                        tracing::error!("{error}");
+                        // What has one cause only is logged with the failed start.
+                        if matches!(error, ResolveError::WebConfig(_)) {
+                            tracing::error!("{error}");
+                        }
                         return self.never_ran(id, error.failure());
                     }
                 }

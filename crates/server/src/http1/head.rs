@@ -71,6 +71,10 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Rejection> {
     if !target.iter().all(u8::is_ascii_graphic) {
         return Err(Rejection::malformed("the request target holds a forbidden byte"));
     }
+    let path = target.split(|&byte| byte == b'?').next().unwrap_or(target);
+    if path.windows(3).any(|escape| escape == b"%00") {
+        return Err(Rejection::malformed("the request path holds an escaped NUL"));
+    }
     match method {
         b"CONNECT" => return Err(Rejection::CONNECT),
         b"OPTIONS" if target == b"*" => return Ok(()),
@@ -147,6 +151,9 @@ mod tests {
             (400, "GET ftp://a/b HTTP/1.1\r\nHost: a\r\n\r\n"),
             (400, "GET /\u{e9} HTTP/1.1\r\nHost: x\r\n\r\n"),
             (400, "GET /\u{1} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            (400, "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n"),
+            (400, "GET http://x/%00 HTTP/1.1\r\nHost: x\r\n\r\n"),
+            (200, "GET /%2500?%00 HTTP/1.1\r\nHost: x\r\n\r\n"),
             (400, "GET /\u{7f} HTTP/1.1\r\nHost: x\r\n\r\n"),
             (400, "GET / HTTP/1.1\nHost: x\r\n\r\n"),
             (400, "GET / HTTP/1.1\r\nHost: x\n\r\n"),

@@ -3,12 +3,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Resource, getrlimit};
 
 use crate::clock;
 use crate::handler::ConnectionInfo;
@@ -21,6 +24,9 @@ use crate::sync::lock;
 
 /// Connections accepted before other tasks of the shard get their turn.
 const BATCH: usize = 64;
+/// Descriptors that are left for the app, as far as the limit allows: it loads assemblies and opens files with
+/// them, and breaks where a connection could have waited in the kernel's queue.
+const RESERVE: RawFd = 128;
 /// How long to wait when the system has no descriptor or memory left.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -69,6 +75,9 @@ pub(crate) fn start(
         return Err(error);
     }
     let acceptor = Arc::new(Acceptor { io: io.clone(), paused: AtomicBool::new(false) });
+    // Without a single descriptor left there is nothing to keep.
+    let in_use = next_descriptor(&listener).unwrap_or(RawFd::MAX);
+    let ceiling = ceiling(getrlimit(Resource::Nofile).current, in_use);
     let slot = Mutex::new(Some(listener));
     let (server, this) = (server.clone(), acceptor.clone());
     let task = Task::new(
@@ -81,7 +90,7 @@ pub(crate) fn start(
                 *slot = None;
                 return Poll::Ready(());
             }
-            match accept(&server, listener, this.paused.load(Ordering::Relaxed)) {
+            match accept(&server, listener, ceiling, this.paused.load(Ordering::Relaxed)) {
                 Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
                 Accepted::More => {
                     this.paused.store(false, Ordering::Relaxed);
@@ -100,7 +109,10 @@ pub(crate) fn start(
 }
 
 /// `again` = the last attempt was blocked, which has been reported.
-fn accept(server: &Arc<Shared>, listener: &TcpListener, again: bool) -> Accepted {
+fn accept(server: &Arc<Shared>, listener: &TcpListener, ceiling: RawFd, again: bool) -> Accepted {
+    if again && server.has_connections() && next_descriptor(listener).is_some_and(|next| next >= ceiling) {
+        return Accepted::Blocked;
+    }
     for _ in 0..BATCH {
         if server.is_full() {
             if !again {
@@ -110,8 +122,17 @@ fn accept(server: &Arc<Shared>, listener: &TcpListener, again: bool) -> Accepted
         }
         match listener.accept() {
             Ok((stream, remote)) => {
+                let last = stream.as_raw_fd() + 1 >= ceiling;
                 if let Err(error) = open(server, stream, remote) {
                     tracing::debug!(%error, "an accepted connection could not be set up");
+                }
+                if last {
+                    if !again {
+                        tracing::warn!(
+                            "no more connections are accepted until some end: the limit of open files is nearly reached; raise it"
+                        );
+                    }
+                    return Accepted::Blocked;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Accepted::Drained,
@@ -129,6 +150,18 @@ fn accept(server: &Arc<Shared>, listener: &TcpListener, again: bool) -> Accepted
         }
     }
     Accepted::More
+}
+
+/// The number that the next descriptor will have. The system gives out the lowest free one, so a copy shows it.
+fn next_descriptor(any: &TcpListener) -> Option<RawFd> {
+    fcntl_dupfd_cloexec(any, 0).ok().map(|copy| copy.as_raw_fd())
+}
+
+/// The lowest descriptor number that connections leave alone: under a limit of open files, of which some were
+/// in use before the first connection.
+fn ceiling(limit: Option<u64>, in_use: RawFd) -> RawFd {
+    let Some(limit) = limit.and_then(|limit| RawFd::try_from(limit).ok()) else { return RawFd::MAX };
+    limit - RESERVE.min((limit - in_use) / 2).max(0)
 }
 
 /// Failures of the one connection that was to be accepted, not of accepting.
@@ -165,4 +198,19 @@ fn open(server: &Arc<Shared>, mut stream: TcpStream, remote: SocketAddr) -> io::
     server.connection_opened();
     http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream)));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_left_for_the_app() {
+        assert_eq!(ceiling(Some(1024), 200), 896);
+        assert_eq!(ceiling(Some(300), 200), 250);
+        assert_eq!(ceiling(Some(300), 300), 300);
+        assert_eq!(ceiling(Some(0), 10), 0);
+        assert_eq!(ceiling(Some(u64::MAX), 10), RawFd::MAX);
+        assert_eq!(ceiling(None, 10), RawFd::MAX);
+    }
 }

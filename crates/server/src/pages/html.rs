@@ -7,7 +7,7 @@ use super::page::Page;
 const STYLE: &str = "\
 :root{color-scheme:light dark;--fg:#1b1b1f;--bg:#fbfbfd;--soft:#5a5a66;--line:#d9d9e0;--code:#f0f0f4}\
 @media(prefers-color-scheme:dark){:root{--fg:#e8e8ee;--bg:#17171b;--soft:#a9a9b6;--line:#3a3a44;--code:#222228}}\
-body{margin:0;background:var(--bg);color:var(--fg);font:1rem/1.6 system-ui,sans-serif}\
+body{margin:0;background:var(--bg);color:var(--fg);font:1rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere}\
 main{max-width:46rem;margin:0 auto;padding:3rem 1.5rem}\
 h1{font-size:1.6rem;line-height:1.3;margin:0 0 1.5rem}h2{font-size:1rem;margin:1.5rem 0 .25rem}\
 p{margin:0}.code{color:var(--soft);margin-bottom:.25rem}\
