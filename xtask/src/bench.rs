@@ -5,6 +5,7 @@
 mod blocking;
 mod client;
 mod contender;
+mod difference;
 mod first_response;
 mod idle_memory;
 mod in_process;

@@ -131,5 +131,5 @@ internal sealed class MewsServer : IServer
 
     private static InvalidOperationException AlreadyStarted()
         => new("This process already serves a web application: a Mews worker process hosts exactly one. "
-            + "Start only one web host, or run the application out-of-process (hostingModel=\"OutOfProcess\" in web.config).");
+            + "Start only one web host.");
 }

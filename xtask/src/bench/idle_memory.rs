@@ -1,12 +1,11 @@
 //! Memory of an idle server that has worked: the proportional set size of all its processes.
 
 use super::contender::{Contender, Contenders};
+use super::difference::{self, Subject};
 use super::report::Report;
-use super::statistics::{Verdict, median, range};
 use super::{process, wrk};
 use crate::prerequisites;
 use anyhow::Result;
-use serde_json::json;
 use std::time::Duration;
 
 /// How much more than `dotnet App.dll` Mews may take, in MB.
@@ -45,32 +44,15 @@ pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Repo
             sizes[contender as usize].push(size);
         }
     }
-    let [kestrel, mews] = sizes;
-    let differences: Vec<f64> = mews.iter().zip(&kestrel).map(|(mews, kestrel)| mews - kestrel).collect();
-    let cell = |values: &[f64]| {
-        let (low, high) = range(values);
-        format!("{:.1} ({low:.1}–{high:.1})", median(values))
-    };
-    let verdict = Verdict::of(&differences, LIMIT);
-    let mut notes = vec![
-        "proportional set size (Pss) of all processes in MB after load and rest; medians, in brackets lowest and highest".to_owned(),
-    ];
-    if verdict == Verdict::Inconclusive {
-        notes.push(format!(
-            "**INCONCLUSIVE**: the rounds stand on both sides of {LIMIT:.0} MB, or are fewer than three"
-        ));
-    }
-    Ok(Report {
-        name: "idle-memory",
-        title: "Idle memory".to_owned(),
-        header: ["`dotnet App.dll`", "`mews run`", "difference", "bar"].map(str::to_owned).to_vec(),
-        rows: vec![vec![
-            cell(&kestrel),
-            cell(&mews),
-            cell(&differences),
-            format!("≤ {LIMIT:.0}: {}", verdict.word()),
-        ]],
-        notes,
-        raw: json!({ "limit_mb": LIMIT, "kestrel_mb": kestrel, "mews_mb": mews }),
-    })
+    Ok(difference::report(
+        &Subject {
+            name: "idle-memory",
+            title: "Idle memory",
+            unit: "MB",
+            note: "proportional set size (Pss) of all processes in MB after load and rest; medians, in brackets lowest and highest",
+            decimals: 1,
+            limit: LIMIT,
+        },
+        &sizes,
+    ))
 }

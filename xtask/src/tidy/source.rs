@@ -26,13 +26,13 @@ const IMPURE: [&str; 10] = [
     "tokio",
 ];
 
-/// Unfinished or forgotten, in code.
+/// Unfinished or forgotten, in code. Split like `FORBIDDEN`.
 const UNFINISHED: [(&str, &str); 6] = [
-    ("todo!(", "finish it"),
-    ("unimplemented!(", "finish it"),
-    ("dbg!(", "remove it"),
+    (concat!("to", "do!("), "finish it"),
+    (concat!("unimple", "mented!("), "finish it"),
+    (concat!("d", "bg!("), "remove it"),
     ("#[ignore", "a test runs or does not exist"),
-    ("NotImplementedException", "finish it"),
+    (concat!("NotImple", "mentedException"), "finish it"),
     ("[Skip", "a test runs or does not exist"),
 ];
 
@@ -199,14 +199,16 @@ mod tests {
         one("crates/host/src/a.rs", call, 2, "finish it");
         one("tests/src/a.rs", concat!("//! A.\n#[ig", "nore = \"x\"]\n"), 2, "a test runs");
         one("managed/a.cs", concat!("throw new NotImple", "mentedException();"), 1, "finish it");
-        assert!(rules("crates/host/src/a.rs", "//! No dbg!(x) here.\n").is_empty());
+        assert!(rules("crates/host/src/a.rs", concat!("//! No d", "bg!(x) here.\n")).is_empty());
     }
 
     #[test]
     fn machines_and_hosts_are_not_mentioned() {
         one("docs/a.md", concat!("see `/wo", "rk/x`"), 1, "somebody's machine");
         one("docs/a.md", concat!("\n\nfrom registry.npmjs", ".org"), 3, "download host");
-        assert!(rules("docs/a.md", "crates/host/src/work/mod.rs, in target/work/x").is_empty());
+        assert!(
+            rules("docs/a.md", concat!("crates/host/src/wo", "rk/mod.rs, in target/wo", "rk/x")).is_empty()
+        );
         one("a.toml", concat!("# TO", "DO: x"), 1, "describe the limit");
     }
 }

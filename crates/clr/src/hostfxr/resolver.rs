@@ -95,6 +95,13 @@ impl ResolveError {
             format!(
                 "Install the {MACHINE} build of the ASP.NET Core runtime, or set DOTNET_ROOT to where it is."
             )
+        } else if let Some(set) =
+            self.tried.iter().find(|tried| tried.by.starts_with("DOTNET_ROOT") && tried.path.is_some())
+        {
+            format!(
+                "Install the ASP.NET Core runtime, or mend {}, which is no installation ({}).",
+                set.by, set.why
+            )
         } else {
             "Install the ASP.NET Core runtime, or set DOTNET_ROOT to the folder of an installation \
              (the one that holds `host/fxr`)."
@@ -341,7 +348,10 @@ mod tests {
             "{lines:?}"
         );
         assert!(lines.iter().any(|line| line == "`dotnet` on PATH: PATH is not set"), "{lines:?}");
-        assert!(!error.foreign && error.cure().contains("DOTNET_ROOT"));
+        assert!(
+            !error.foreign
+                && error.cure().contains("mend DOTNET_ROOT, which is no installation (does not exist)")
+        );
     }
 
     #[test]
