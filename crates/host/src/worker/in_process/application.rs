@@ -133,12 +133,15 @@ impl Host for Application {
     fn server_started(&self) {
         let Some(loaded) = self.loaded.get() else { return };
         self.started.store(true, Ordering::Release);
-        loaded.server.accept();
-        self.control.send(&WorkerMessage::Started {
-            app: Some(loaded.versions.app.clone()),
-            dotnet: loaded.versions.dotnet.clone(),
-            hostfxr: Some(loaded.versions.hostfxr.clone()),
-        });
+        // An app that comes up while it is to stop lets nobody in, and has not started as far as anybody else can see.
+        if !self.state().stop_wanted {
+            loaded.server.accept();
+            self.control.send(&WorkerMessage::Started {
+                app: Some(loaded.versions.app.clone()),
+                dotnet: loaded.versions.dotnet.clone(),
+                hostfxr: Some(loaded.versions.hostfxr.clone()),
+            });
+        }
         if self.state().stop_wanted {
             let runtime = loaded.runtime;
             // Not here: the app's host is in the middle of starting, on this very thread.
