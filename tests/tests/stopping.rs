@@ -128,6 +128,17 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn an_app_that_comes_up_while_it_is_to_stop_lets_nobody_in() {
+    let host = TestHost::app("Broken").args(["SlowStart"]).env("SLOW_START_MS", "1000").launch();
+    host.wait_log(0, "starting");
+    host.signal(Signal::TERM);
+    host.wait_log(0, "stopping");
+    host.wait_log(0, "stopped");
+    assert!(!host.stderr().text().contains("listening on"), "{}", host.stderr().text());
+    host.ended(0);
+}
+
+#[test]
 fn an_app_that_does_not_stop_is_killed_at_the_limit() {
     let host = TestHost::app("Broken")
         .args(["HangsOnStop"])

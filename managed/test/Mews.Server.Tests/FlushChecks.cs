@@ -1,4 +1,4 @@
-// Back-pressure, cancellation of writes, and flushes that are postponed on the I/O thread.
+// Back-pressure, cancellation of writes, and flushes that leave while the request goes on.
 
 using System;
 using System.IO.Pipelines;
