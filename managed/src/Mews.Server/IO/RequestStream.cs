@@ -10,7 +10,7 @@ using Mews.Server.Http;
 namespace Mews.Server.IO;
 
 /// <summary>Reads one exchange's request body.</summary>
-internal sealed class RequestStream : Stream
+internal sealed class RequestStream : ExchangeStream
 {
     internal const string SynchronousReadsDisallowed =
         "Synchronous operations are disallowed. Call ReadAsync or set AllowSynchronousIO to true instead.";
@@ -26,13 +26,7 @@ internal sealed class RequestStream : Stream
 
     public override bool CanRead => true;
 
-    public override bool CanSeek => false;
-
     public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         => _context.ReadBodyAsync(_handle, buffer, cancellationToken);
@@ -63,10 +57,6 @@ internal sealed class RequestStream : Stream
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

@@ -11,7 +11,7 @@ using Mews.Server.Http;
 namespace Mews.Server.IO;
 
 /// <summary>Writes one exchange's response body. Each write is flushed, as with other servers.</summary>
-internal sealed class ResponseStream : Stream
+internal sealed class ResponseStream : ExchangeStream
 {
     internal const string SynchronousWritesDisallowed =
         "Synchronous operations are disallowed. Call WriteAsync or set AllowSynchronousIO to true instead.";
@@ -27,13 +27,7 @@ internal sealed class ResponseStream : Stream
 
     public override bool CanRead => false;
 
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -75,10 +69,6 @@ internal sealed class ResponseStream : Stream
     public override void EndWrite(IAsyncResult asyncResult) => TaskToAsyncResult.End(asyncResult);
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <summary>Turns a flush into a write: a flush that was interrupted counts as cancelled.</summary>
     private static ValueTask Finish(ValueTask<FlushResult> flush)

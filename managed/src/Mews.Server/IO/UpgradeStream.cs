@@ -9,7 +9,7 @@ using Mews.Server.Http;
 namespace Mews.Server.IO;
 
 /// <summary>Reads and writes one upgraded exchange.</summary>
-internal sealed class UpgradeStream : Stream
+internal sealed class UpgradeStream : ExchangeStream
 {
     private readonly MewsHttpContext _context;
     private readonly ulong _handle;
@@ -22,13 +22,7 @@ internal sealed class UpgradeStream : Stream
 
     public override bool CanRead => true;
 
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         => _context.ReadUpgradedAsync(_handle, buffer, cancellationToken);
@@ -82,8 +76,4 @@ internal sealed class UpgradeStream : Stream
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }
