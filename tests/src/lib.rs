@@ -9,6 +9,7 @@
 //! | `MEWS_TEST_BINARY` | the program `mews` | `target/debug/mews` |
 //! | `MEWS_TEST_APPS` | folder with one publish folder for each app | `target/managed` |
 //! | `MEWS_TEST_DOTNET_ROOT` | the .NET that the apps run on | `DOTNET_ROOT`, else `target/dotnet` |
+//! | `MEWS_TEST_MCP` | folder of the npm package with the app `azmcp` | `target/mcp` |
 //! | `MEWS_TEST_SCREENSHOTS` | folder for the browser test's pictures | a temporary folder |
 
 #![forbid(unsafe_code)]
@@ -31,7 +32,7 @@ pub use busy::{Busy, Off};
 pub use host::{Finished, HostBuilder, HostRef, SharedHost, TestHost, kill};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;
-pub use paths::dotnet_root;
+pub use paths::{dotnet_root, mcp, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
 pub use random::Random;
 

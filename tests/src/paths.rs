@@ -48,6 +48,38 @@ pub fn dotnet_root() -> PathBuf {
     existing(path, "the folder of .NET", "MEWS_TEST_DOTNET_ROOT")
 }
 
+/// The program that plays an app's own process; its source says what it can do. Cargo builds it with the tests, beside them.
+///
+/// # Panics
+/// It is not there.
+pub fn unruly() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own program");
+    // Test programs are in a folder `deps` of the profile's folder.
+    let profile = own.parent().and_then(Path::parent).expect("the test program is in a folder of cargo's");
+    let path = profile.join("unruly");
+    match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) => {
+            panic!("{} is not there: {error}. Run `cargo build --package e2e --bins`.", path.display())
+        }
+    }
+}
+
+/// The program `azmcp`, a self-contained single-file ASP.NET Core app that nobody here wrote, or why it cannot be had here.
+/// It unpacks libraries into `DOTNET_BUNDLE_EXTRACT_BASE_DIR`, else below `HOME`.
+///
+/// # Errors
+/// `cargo xtask test` could not fetch it, and says why in the error; a test then says that it was left out.
+pub fn mcp() -> Result<PathBuf, String> {
+    let folder = variable("MEWS_TEST_MCP").unwrap_or_else(|| target().join("mcp"));
+    let program = folder.join("dist/azmcp");
+    if let Ok(program) = program.canonicalize() {
+        return Ok(program);
+    }
+    let reason = std::fs::read_to_string(folder.join("unavailable.txt"));
+    Err(reason.unwrap_or_else(|_| format!("{} is not there: run `cargo xtask test`", program.display())))
+}
+
 /// Whether .NET finds ICU here; without it, it starts only when told to do without.
 pub(crate) fn has_icu() -> bool {
     let folders = [

@@ -1,6 +1,10 @@
-//! Log lines on stderr.
+//! Log lines on stderr: as text or JSON, or as records of the journal when that is where stderr leads.
+
+mod journal;
+mod text;
 
 use std::io;
+use std::path::Path;
 
 use clap::ValueEnum;
 use mews_process::output::{Sink, Source};
@@ -8,7 +12,11 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::journal::Journal;
+use self::text::TextFormat;
 use crate::fatal::Fatal;
 
 /// How log lines look.
@@ -18,6 +26,9 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object for each line.
     Json,
+    /// Records of the systemd journal: what becomes of `Text` when stderr leads there.
+    #[value(skip)]
+    Journal,
 }
 
 /// Our own lines; output of workers has their numbers.
@@ -32,26 +43,51 @@ pub(crate) enum LogTarget {
     Stderr,
 }
 
-/// Starts logging. `MEWS_LOG` holds the level or a filter; `info` when it is not set.
-pub(crate) fn start(format: LogFormat, target: LogTarget) -> Result<(), Fatal> {
+/// Starts logging. `MEWS_LOG` holds the level or a filter; `info` when it is not set. Answers the format that came
+/// out, for the workers: only here can be seen whether stderr is the journal.
+pub(crate) fn start(format: LogFormat, target: LogTarget) -> Result<LogFormat, Fatal> {
     let filter = match std::env::var("MEWS_LOG") {
         Ok(text) if !text.is_empty() => filter(&text)?,
         _ => EnvFilter::new("info"),
     };
-    let colours = matches!(target, LogTarget::Sink(_))
-        && format == LogFormat::Text
+    let wanted = match format {
+        LogFormat::Text if stderr_is_journal() => LogFormat::Journal,
+        format => format,
+    };
+    let writers = Writers(target);
+    let journal = (wanted == LogFormat::Journal)
+        .then(|| Journal::open(Path::new(journal::SOCKET), writers.clone()).ok())
+        .flatten();
+    if let Some(journal) = journal {
+        tracing_subscriber::registry().with(filter).with(journal).try_init().map_err(Fatal::failed)?;
+        return Ok(LogFormat::Journal);
+    }
+    let colours = matches!(writers.0, LogTarget::Sink(_))
+        && wanted == LogFormat::Text
         && io::IsTerminal::is_terminal(&io::stderr())
         && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(colours)
-        .with_writer(Writers(target));
-    let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        .with_writer(writers);
+    let (started, format) = match wanted {
+        LogFormat::Json => {
+            (builder.json().flatten_event(true).with_current_span(false).try_init(), LogFormat::Json)
+        }
+        // A journal that cannot be reached leaves its stream, which takes text.
+        LogFormat::Text | LogFormat::Journal => {
+            (builder.event_format(TextFormat).try_init(), LogFormat::Text)
+        }
     };
-    started.map_err(Fatal::failed)
+    started.map_err(Fatal::failed)?;
+    Ok(format)
+}
+
+fn stderr_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(rustix::stdio::stderr())
+        .is_ok_and(|stat| journal::is_journal(&stream, stat.st_dev, stat.st_ino))
 }
 
 /// A bare word that is no level would be taken for the name of a module, and everything else be silenced.
@@ -67,6 +103,7 @@ fn filter(text: &str) -> Result<EnvFilter, Fatal> {
     EnvFilter::try_new(text).map_err(|error| refuse(format!(" ({error})")))
 }
 
+#[derive(Clone, Debug)]
 struct Writers(LogTarget);
 
 /// Takes one line in one piece.

@@ -4,12 +4,15 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod check;
 mod cli;
 mod control;
+mod explain;
 mod fatal;
 mod listeners;
 mod log;
 mod run;
+mod stdout;
 mod supervisor;
 mod worker;
 
@@ -24,6 +27,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Probe => check::probe::run(),
         Command::Worker => worker::run(),
     };
     match result {

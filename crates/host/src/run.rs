@@ -1,16 +1,13 @@
 //! `mews run`: from the command line to a running supervisor.
 
-use std::os::fd::OwnedFd;
-
 use mews_model::url::{ListenUrl, Scheme, parse_urls};
-use mews_process::output::Sink;
 
-use crate::app::{Site, SiteOptions};
+use crate::app::{Outputs, Site, SiteOptions};
 use crate::cli::RunArguments;
 use crate::fatal::Fatal;
 use crate::listeners;
 use crate::log::{self, LogTarget};
-use crate::supervisor::{Outputs, Supervisor};
+use crate::supervisor::Supervisor;
 
 const DEFAULT_URLS: &str = "http://127.0.0.1:8080";
 
@@ -29,17 +26,11 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
     let plan = site.resolve().map_err(Fatal::configuration)?;
     let bound = listeners::bind(&urls).map_err(Fatal::failed)?;
 
-    let outputs =
-        outputs().map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
-    log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
-    let supervisor = Supervisor::new(site, plan, bound, arguments.log_format, outputs);
+    let outputs = Outputs::of_process()
+        .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
+    let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
+    let supervisor = Supervisor::new(site, plan, bound, log_format, outputs);
     supervisor.map_err(Fatal::failed)?.run()
-}
-
-fn outputs() -> std::io::Result<Outputs> {
-    let stdout: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
-    let stderr: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
-    Ok(Outputs { stdout: Sink::start("stdout", stdout)?, stderr: Sink::start("stderr", stderr)? })
 }
 
 fn urls(arguments: &RunArguments) -> Result<Vec<ListenUrl>, Fatal> {

@@ -123,7 +123,7 @@ fn a_web_config_with_problems_is_exit_code_78() {
         ("<aspNetCore proccessPath='dotnet'/>", "web.config:2:13"),
         ("<aspNetCore processPath='dotnet' hostingModel='inprocess' arguments='.\\Gone.dll'/>", "Gone.dll"),
         ("<aspNetCore processPath='%LAUNCHER_PATH%' hostingModel='inprocess'/>", "dotnet publish"),
-        ("<aspNetCore processPath='dotnet' arguments='x.dll'/>", ""),
+        ("<aspNetCore processPath='dotnet' hostingModel='inprocess' arguments='x.dll'/>", "x.dll"),
         ("<handlers/>", "no aspNetCore element"),
         (
             "<aspNetCore processPath='./x' hostingModel='inprocess'/><security><authentication>\
@@ -141,13 +141,6 @@ fn a_web_config_with_problems_is_exit_code_78() {
 #[test]
 fn what_is_not_there_yet_is_refused_and_not_silently_replaced() {
     let app = broken_app();
-    let (code, text) = run_in(app.path(), &["--hosting-model", "outofprocess"]);
-    assert_eq!(code, 78);
-    assert!(text.contains("out-of-process hosting is not available in this version"), "{text}");
-    let silent = web_config("<aspNetCore processPath='./Shop'/>");
-    let (code, text) = run_in(silent.path(), &[]);
-    assert_eq!(code, 78);
-    assert!(text.contains("names no hostingModel") && text.contains("--hosting-model InProcess"), "{text}");
     for arguments in [&["--tls-cert", "x.pem"][..], &["--tls-key", "x.pem"]] {
         let (code, text) = run_in(app.path(), arguments);
         assert_eq!(code, 78);

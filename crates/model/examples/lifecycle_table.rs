@@ -1,6 +1,10 @@
-//! Prints the state table of `docs/internals/lifecycle.md`.
+//! Prints the state tables of `docs/internals/lifecycle.md`, with the marks that stand around them there.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
+use mews_model::lifecycle::{process_table, state_table};
+
 fn main() {
-    print!("{}", mews_model::lifecycle::state_table());
+    for (name, table) in [("table", state_table()), ("process table", process_table())] {
+        println!("<!-- {name}: begin -->\n{table}<!-- {name}: end -->\n");
+    }
 }

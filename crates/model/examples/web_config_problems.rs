@@ -7,7 +7,12 @@ fn main() -> io::Result<()> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
     match mews_model::web_config::read("web.config", &bytes) {
-        Ok((config, _)) => println!("{config:#?}"),
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                println!("warning: {}", warning.one_line());
+            }
+            println!("{config:#?}");
+        }
         Err(problems) => println!("{}", problems.render()),
     }
     Ok(())

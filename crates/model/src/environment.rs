@@ -14,6 +14,8 @@ pub struct Inherited {
 /// Where the parts of the app's environment come from. Later lists overlay earlier ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
+    /// Inherited variables that are the host's own affair: the app has them only if they are set anew.
+    pub withheld: &'a [&'a str],
     /// What the host sets on the worker itself: `web.config` may replace it.
     pub worker: &'a [(String, String)],
     /// `environmentVariables` of `web.config`.
@@ -27,10 +29,17 @@ pub struct Parts<'a> {
 /// What to change in the inherited environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Names to remove, before setting: other spellings of names that are set.
+    /// Names to remove, before setting: what is withheld, and other spellings of names that are set.
     pub remove: Vec<String>,
     /// Names and values to set; names are unique.
     pub set: Vec<(String, String)>,
+}
+
+impl Changes {
+    /// What a variable, in whatever spelling, is set to.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.set.iter().find(|(known, _)| same(known, name)).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Names that the system reads in exactly one spelling: a `Path` in a file written on Windows must not
@@ -55,6 +64,13 @@ impl Inherited {
         expand(text, |name| self.get(name).map(str::to_owned))
     }
 
+    /// The same without these, in whatever spelling.
+    #[must_use]
+    fn without(mut self, names: &[&str]) -> Self {
+        self.variables.retain(|(known, _)| !names.iter().any(|name| same(known, name)));
+        self
+    }
+
     /// The same with these set over it.
     #[must_use]
     pub fn with(mut self, variables: &[(String, String)]) -> Self {
@@ -67,7 +83,7 @@ impl Inherited {
 
 /// The app's environment as changes to the inherited one.
 pub fn app_environment(inherited: &Inherited, parts: Parts<'_>) -> Changes {
-    let worker = inherited.clone().with(parts.worker);
+    let worker = inherited.clone().without(parts.withheld).with(parts.worker);
     let mut table: Vec<(String, String)> = Vec::new();
     for (name, value) in parts.configured.iter().chain(parts.computed) {
         put(&mut table, name, value.clone());
@@ -84,13 +100,17 @@ pub fn app_environment(inherited: &Inherited, parts: Parts<'_>) -> Changes {
     for (name, value) in parts.forced {
         put(&mut set, name, value.clone());
     }
-    let other_spelling = |known: &String| {
-        !SYSTEM.contains(&known.as_str())
-            && set.iter().any(|(name, _)| same(name, known))
-            && !set.iter().any(|(name, _)| name == known)
+    let removed = |known: &String| {
+        if set.iter().any(|(name, _)| name == known) {
+            return false;
+        }
+        let withheld = parts.withheld.iter().any(|name| same(name, known));
+        let other_spelling =
+            !SYSTEM.contains(&known.as_str()) && set.iter().any(|(name, _)| same(name, known));
+        withheld || other_spelling
     };
     let names = inherited.variables.iter().map(|(name, _)| name.clone());
-    Changes { remove: names.filter(other_spelling).collect(), set }
+    Changes { remove: names.filter(removed).collect(), set }
 }
 
 /// Whether clients may see exceptions and the app's last output.
@@ -133,6 +153,7 @@ mod tests {
 
     fn changes(inherited: &[(&str, &str)], worker: &[(&str, &str)], configured: &[(&str, &str)]) -> Changes {
         let parts = Parts {
+            withheld: &["ASPNETCORE_URLS"],
             worker: &list(worker),
             configured: &list(configured),
             computed: &list(&[("ASPNETCORE_IIS_HTTPAUTH", "anonymous;")]),
@@ -181,8 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_withheld_is_not_inherited_but_may_be_set() {
+        let inherited = [
+            ("aspnetcore_urls", "http://x"),
+            ("ASPNETCORE_URLS", "http://y"),
+            ("ANCM_PREFER_ENVIRONMENT_VARIABLES", "1"),
+        ];
+        let made = changes(&inherited, &[], &[("A", "%ASPNETCORE_URLS%")]);
+        assert_eq!(made.remove, ["aspnetcore_urls", "ASPNETCORE_URLS"]);
+        assert_eq!(made.get("a"), Some("%ASPNETCORE_URLS%"));
+        let made = changes(&inherited, &[], &[("ASPNETCORE_URLS", "http://z")]);
+        assert_eq!(made.remove, ["aspnetcore_urls"]);
+        assert_eq!(made.get("AspNetCore_Urls"), Some("http://z"));
+    }
+
+    #[test]
     fn the_command_line_has_the_last_word() {
         let parts = Parts {
+            withheld: &[],
             worker: &[],
             configured: &list(&[("ASPNETCORE_ENVIRONMENT", "Production")]),
             computed: &[],

@@ -5,12 +5,16 @@
 //! function is a value in, a value out, and can be tested as such.
 #![forbid(unsafe_code)]
 
+pub mod articles;
 pub mod diagnostic;
 pub mod environment;
 pub mod expand;
 pub mod failure;
+pub mod filtering;
 pub mod hosting_model;
 pub mod lifecycle;
+pub mod module_event;
+pub mod rewrite;
 pub mod status;
 pub mod suggest;
 pub mod url;

@@ -1,11 +1,14 @@
-//! The statuses and sub-statuses that Mews itself answers with: one table, from which failure
-//! pages, log lines and explanations are made.
+//! The statuses and sub-statuses of the host: a number, and the row of the table behind it, from which failure
+//! pages, log lines and explanations are made. The rows themselves are in [`crate::articles`].
 //!
 //! Not here: statuses that an application chooses.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::articles;
 
 /// A status with IIS's sub-status, as in `500.30`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,7 +19,8 @@ pub struct StatusCode {
     pub sub_status: u16,
 }
 
-/// One row of the table.
+/// One row of the table: everything there is to say about a status. The texts are Markdown, of which only
+/// back-quotes are used.
 #[derive(Debug)]
 pub struct Status {
     /// Which status the row explains.
@@ -27,15 +31,55 @@ pub struct Status {
     pub cause: &'static str,
     /// One or two sentences: what to do.
     pub cure: &'static str,
+    /// The situations that lead to it, a sentence each.
+    pub when: &'static [&'static str],
+    /// How to find out more, a sentence each.
+    pub more: &'static [&'static str],
+    /// Settings, options and other numbers that have to do with it.
+    pub see: &'static [&'static str],
+    /// Why Mews never answers with it, for a number that IIS has and that people look up; `None` when it does.
+    pub never: Option<&'static str>,
 }
 
 impl StatusCode {
     /// Malformed request.
     pub const BAD_REQUEST: Self = Self::new(400, 0);
+    /// The address needs HTTPS.
+    pub const SSL_REQUIRED: Self = Self::new(403, 4);
+    /// The client's address is refused.
+    pub const ADDRESS_REJECTED: Self = Self::new(403, 6);
+    /// A client certificate is needed.
+    pub const CLIENT_CERTIFICATE_REQUIRED: Self = Self::new(403, 7);
+    /// Request filtering: a denied text in the path or the query.
+    pub const URL_SEQUENCE_DENIED: Self = Self::new(404, 5);
+    /// Request filtering: a denied method.
+    pub const VERB_DENIED: Self = Self::new(404, 6);
+    /// Request filtering: a denied file extension.
+    pub const FILE_EXTENSION_DENIED: Self = Self::new(404, 7);
+    /// Request filtering: a hidden path segment.
+    pub const HIDDEN_SEGMENT: Self = Self::new(404, 8);
+    /// Request filtering: a header longer than its limit.
+    pub const HEADER_TOO_LONG: Self = Self::new(404, 10);
+    /// Request filtering: a path that changes when it is decoded twice.
+    pub const DOUBLE_ESCAPED: Self = Self::new(404, 11);
+    /// Request filtering: characters outside ASCII.
+    pub const HIGH_BIT_CHARACTERS: Self = Self::new(404, 12);
     /// Request filtering: the request body is longer than allowed.
     pub const CONTENT_LENGTH_TOO_LARGE: Self = Self::new(404, 13);
+    /// Request filtering: the path is longer than allowed.
+    pub const URL_TOO_LONG: Self = Self::new(404, 14);
+    /// Request filtering: the query is longer than allowed.
+    pub const QUERY_STRING_TOO_LONG: Self = Self::new(404, 15);
+    /// Request filtering: a denied text in the query.
+    pub const QUERY_STRING_SEQUENCE_DENIED: Self = Self::new(404, 18);
+    /// The request head did not come in time.
+    pub const REQUEST_TIMEOUT: Self = Self::new(408, 0);
     /// The request body is larger than the host's limit.
     pub const PAYLOAD_TOO_LARGE: Self = Self::new(413, 0);
+    /// The request line is longer than the host's limit.
+    pub const URI_TOO_LONG: Self = Self::new(414, 0);
+    /// The request head is larger than the host's limit.
+    pub const HEADERS_TOO_LARGE: Self = Self::new(431, 0);
     /// The parameters of the start could not be resolved.
     pub const CANNOT_RESOLVE: Self = Self::new(500, 0);
     /// The configuration is invalid.
@@ -52,6 +96,8 @@ impl StatusCode {
     pub const MIXED_MODELS: Self = Self::new(500, 34);
     /// Two in-process apps in one pool.
     pub const SEVERAL_APPS: Self = Self::new(500, 35);
+    /// The part that forwards requests is missing. IIS only.
+    pub const FORWARDER_NOT_LOADED: Self = Self::new(500, 36);
     /// The app did not start in time.
     pub const START_TIMED_OUT: Self = Self::new(500, 37);
     /// Single-file publish.
@@ -60,17 +106,21 @@ impl StatusCode {
     pub const BAD_GATEWAY: Self = Self::new(502, 3);
     /// The forwarded-to process could not be started.
     pub const PROCESS_FAILED: Self = Self::new(502, 5);
-    /// The app keeps crashing and is held back for a moment.
+    /// The app is not running at the moment: it keeps crashing and is held back, or is being stopped.
     pub const UNAVAILABLE: Self = Self::new(503, 0);
+    /// A method that is not implemented.
+    pub const NOT_IMPLEMENTED: Self = Self::new(501, 0);
+    /// A version of HTTP that is not spoken.
+    pub const VERSION_NOT_SUPPORTED: Self = Self::new(505, 0);
 
     /// Names a status. Whether Mews uses it is told by [`StatusCode::row`].
     pub const fn new(number: u16, sub_status: u16) -> Self {
         Self { number, sub_status }
     }
 
-    /// The table's row, if Mews answers with this status.
+    /// The table's row, if the status is one of the host's.
     pub fn row(self) -> Option<&'static Status> {
-        STATUSES.iter().find(|row| row.code == self)
+        articles::statuses().find(|row| row.code == self)
     }
 
     /// The heading of a page; a general one for a status outside the table.
@@ -81,6 +131,28 @@ impl StatusCode {
     /// What to do; empty for a status outside the table.
     pub fn cure(self) -> &'static str {
         self.row().map_or("", |row| row.cure)
+    }
+}
+
+/// The text is no status.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a status; write one as in 500.31")]
+pub struct NotAStatus(pub String);
+
+impl FromStr for StatusCode {
+    type Err = NotAStatus;
+
+    /// Reads `500.31` or `413`: 100 to 999, and the sub-status after a dot.
+    fn from_str(text: &str) -> Result<Self, NotAStatus> {
+        let number = |text: &str| -> Option<u16> {
+            let digits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+            if digits { text.parse().ok() } else { None }
+        };
+        let (status, sub_status) = text.split_once('.').unwrap_or((text, "0"));
+        match (number(status), number(sub_status)) {
+            (Some(status @ 100..=999), Some(sub_status)) => Ok(Self::new(status, sub_status)),
+            _ => Err(NotAStatus(text.to_owned())),
+        }
     }
 }
 
@@ -95,141 +167,49 @@ impl fmt::Display for StatusCode {
     }
 }
 
-/// Every status that Mews itself answers with, in order.
-pub const STATUSES: &[Status] = &[
-    Status {
-        code: StatusCode::BAD_REQUEST,
-        title: "Bad request",
-        cause: "The request is not valid HTTP.",
-        cure: "Look at the client or the proxy that sent it.",
-    },
-    Status {
-        code: StatusCode::CONTENT_LENGTH_TOO_LARGE,
-        title: "Content length too large",
-        cause: "The request body is longer than request filtering allows.",
-        cure: "Send less, or raise maxAllowedContentLength in web.config under \
-               system.webServer/security/requestFiltering/requestLimits.",
-    },
-    Status {
-        code: StatusCode::PAYLOAD_TOO_LARGE,
-        title: "Request body too large",
-        cause: "The request body is larger than the limit.",
-        cure: "Send less, or raise maxAllowedContentLength in web.config and MaxRequestBodySize in the app.",
-    },
-    Status {
-        code: StatusCode::CANNOT_RESOLVE,
-        title: "The app cannot be launched",
-        cause: "What to launch, or the .NET to launch it with, could not be found.",
-        cure: "Check processPath and arguments in web.config, and that the app was published completely.",
-    },
-    Status {
-        code: StatusCode::BAD_CONFIGURATION,
-        title: "The configuration is invalid",
-        cause: "web.config or the app's runtime configuration cannot be used as it is.",
-        cure: "Mend the place that the log names; the app is started again when the file changes.",
-    },
-    Status {
-        code: StatusCode::START_FAILED,
-        title: "The app failed to start",
-        cause: "The app ended or threw an exception before its server had started.",
-        cure: "Read the app's own messages: in the log, and here when ASPNETCORE_ENVIRONMENT is Development.",
-    },
-    Status {
-        code: StatusCode::RUNTIME_NOT_FOUND,
-        title: "The .NET runtime was not found",
-        cause: "The .NET runtime or a framework version that the app asks for is not installed.",
-        cure: "Install the ASP.NET Core runtime in the version the app asks for, or point DOTNET_ROOT at it.",
-    },
-    Status {
-        code: StatusCode::HOST_NOT_LOADED,
-        title: "The .NET host could not be loaded",
-        cause: "libhostfxr.so could not be loaded.",
-        cure: "The usual reason is another processor architecture: install .NET, and publish the app, for \
-               the architecture of this machine.",
-    },
-    Status {
-        code: StatusCode::HANDLER_NOT_LOADED,
-        title: "The app cannot take requests from this host",
-        cause: "The app did not start an ASP.NET Core server that this host can stand in for.",
-        cure: "Check that the app refers to Microsoft.AspNetCore.App and builds a web host.",
-    },
-    Status {
-        code: StatusCode::MIXED_MODELS,
-        title: "Two hosting models in one pool",
-        cause: "The application pool already runs an app in the other hosting model.",
-        cure: "Give each app an application pool of its own.",
-    },
-    Status {
-        code: StatusCode::SEVERAL_APPS,
-        title: "Two in-process apps in one pool",
-        cause: "The application pool already runs another app in-process.",
-        cure: "Give each in-process app an application pool of its own.",
-    },
-    Status {
-        code: StatusCode::START_TIMED_OUT,
-        title: "The app did not start in time",
-        cause: "The app's server had not started when the startup time limit was over.",
-        cure: "Find out what the app waits for; if it needs the time, raise startupTimeLimit in web.config.",
-    },
-    Status {
-        code: StatusCode::SINGLE_FILE,
-        title: "Single-file apps cannot run in-process",
-        cause: "The executable has no .dll of the same name beside it: it was published as a single file.",
-        cure: "Publish without PublishSingleFile, or use the out-of-process hosting model.",
-    },
-    Status {
-        code: StatusCode::BAD_GATEWAY,
-        title: "The app's process did not answer properly",
-        cause: "The connection to the app's process failed during the request.",
-        cure: "Read the app's own messages in the log.",
-    },
-    Status {
-        code: StatusCode::PROCESS_FAILED,
-        title: "The app's process could not be started",
-        cause: "The app's process failed to start, ended at once, or never listened on its port.",
-        cure: "Read the app's own messages in the log.",
-    },
-    Status {
-        code: StatusCode::UNAVAILABLE,
-        title: "The app is being restarted",
-        cause: "The app ended unexpectedly and will be started again in a moment.",
-        cure: "Try again shortly. The log tells why it ended.",
-    },
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_in_order_and_unique() {
-        let codes: Vec<_> = STATUSES.iter().map(|row| (row.code.number, row.code.sub_status)).collect();
-        let mut sorted = codes.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(codes, sorted);
-    }
-
-    #[test]
-    fn every_row_says_cause_and_cure_in_sentences() {
-        for row in STATUSES {
-            assert!(row.cause.ends_with('.') && row.cure.ends_with('.'), "{}", row.code);
-            assert!(!row.title.ends_with('.'), "{}", row.code);
-            assert!(!row.cause.contains("  ") && !row.cure.contains("  "), "{}", row.code);
+    fn shown_as_iis_does_and_read_back() {
+        for (code, text) in [
+            (StatusCode::START_FAILED, "500.30"),
+            (StatusCode::CANNOT_RESOLVE, "500.0"),
+            (StatusCode::PAYLOAD_TOO_LARGE, "413"),
+            (StatusCode::CONTENT_LENGTH_TOO_LARGE, "404.13"),
+        ] {
+            assert_eq!(code.to_string(), text);
+            assert_eq!(text.parse(), Ok(code));
         }
-    }
-
-    #[test]
-    fn shown_as_iis_does() {
-        assert_eq!(StatusCode::START_FAILED.to_string(), "500.30");
-        assert_eq!(StatusCode::CANNOT_RESOLVE.to_string(), "500.0");
-        assert_eq!(StatusCode::PAYLOAD_TOO_LARGE.to_string(), "413");
-        assert_eq!(StatusCode::CONTENT_LENGTH_TOO_LARGE.to_string(), "404.13");
+        assert_eq!("500".parse(), Ok(StatusCode::CANNOT_RESOLVE));
+        for text in ["", "x", "50", "1005", "500.", ".5", "500.x", "500.30.1", "+500", "500.99999", " 500"] {
+            assert!(text.parse::<StatusCode>().is_err(), "{text}");
+        }
     }
 
     #[test]
     fn a_status_outside_the_table_still_has_a_title() {
         assert!(StatusCode::new(500, 99).row().is_none());
         assert!(!StatusCode::new(500, 99).title().is_empty());
+    }
+
+    #[test]
+    fn every_name_has_its_row() {
+        for code in [
+            StatusCode::BAD_REQUEST,
+            StatusCode::SSL_REQUIRED,
+            StatusCode::HIDDEN_SEGMENT,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::HANDLER_NOT_LOADED,
+            StatusCode::FORWARDER_NOT_LOADED,
+            StatusCode::SINGLE_FILE,
+            StatusCode::NOT_IMPLEMENTED,
+            StatusCode::BAD_GATEWAY,
+            StatusCode::UNAVAILABLE,
+            StatusCode::VERSION_NOT_SUPPORTED,
+        ] {
+            assert!(code.row().is_some(), "{code}");
+        }
     }
 }

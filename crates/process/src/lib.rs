@@ -1,11 +1,19 @@
-//! The operating system as Mews uses it: child processes of our own binary, the channel that talks to
-//! them and hands descriptors over, what they print, and signals.
+//! The operating system as Mews uses it: child processes of our own binary and of others, the channel
+//! that talks to the former and hands descriptors over, what they print, where they listen, and signals.
 //!
 //! No policy: who is started when, and what an exit means, is decided elsewhere.
-#![forbid(unsafe_code)]
 
 pub mod child;
+pub mod descendants;
+mod ending;
 pub mod exit;
 pub mod handoff;
+pub mod listening;
 pub mod output;
+pub mod port;
+mod procfs;
+pub mod program;
 pub mod signals;
+mod sys;
+#[cfg(test)]
+mod testing;

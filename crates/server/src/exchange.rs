@@ -1,17 +1,19 @@
 //! One request and its response, as the handler sees it. Callable from any thread, also after the
 //! connection has moved on or is gone: then every call says so and does nothing.
 
+use std::any::Any;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
 use crate::headers::{HeaderBlock, HeaderBlockRef};
 use crate::http1::Conn;
+use crate::reactor::Shard;
 
 /// A response head. Borrowed: it is encoded before the call it is given to returns.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,7 @@ pub struct Exchange {
     has_body: bool,
     upgradable: bool,
     tag: AtomicU64,
+    attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The response is complete, or the handler knows that the client is gone.
     over: AtomicBool,
     upgraded: AtomicBool,
@@ -88,6 +91,7 @@ impl Exchange {
             has_body,
             upgradable,
             tag: AtomicU64::new(0),
+            attachment: OnceLock::new(),
             over: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             entered: AtomicU64::new(0),
@@ -114,6 +118,22 @@ impl Exchange {
         self.tag.store(tag, Ordering::Release);
     }
 
+    /// Keeps the handler's own state with the exchange, as long as anybody holds the exchange. Only the first is kept. It
+    /// must not hold the exchange before [`Handler::run`] is called, which may not happen.
+    pub fn attach(&self, state: Arc<dyn Any + Send + Sync>) {
+        let _ = self.attachment.set(state);
+    }
+
+    /// What was attached, if it is a `T`.
+    pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.attachment.get().and_then(|state| state.downcast_ref())
+    }
+
+    /// The same, shared.
+    pub fn attachment_arc<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.attachment.get().and_then(|state| state.clone().downcast().ok())
+    }
+
     /// Whether `upgrade` can succeed for this request.
     pub fn is_upgradable(&self) -> bool {
         self.upgradable
@@ -131,6 +151,13 @@ impl Exchange {
     /// Calls `f` with the request's trailers: empty before [`BodyRead::End`].
     pub fn request_trailers<R>(&self, f: impl FnOnce(&HeaderBlock) -> R) -> R {
         self.conn.request_trailers(self.seq, f)
+    }
+
+    /// Sends an interim response, 100 to 199 but 101. It is left out, without an error, when it would disturb: to
+    /// HTTP/1.0 clients, after the response has started, 100 to a client that does not wait for it, and others while
+    /// the client does not take what was sent before.
+    pub fn interim(&self, status: u16, headers: HeaderBlockRef<'_>) -> Result<(), Gone> {
+        self.conn.interim(self.seq, status, headers)
     }
 
     /// Starts the response with `head` (ignored once it has started; `None` at the start = a bare 200),
@@ -180,6 +207,12 @@ impl Exchange {
         Ok(())
     }
 
+    /// After an upgrade: says that nothing more will be sent, behind everything written so far. Reading goes on;
+    /// `finish` is still due.
+    pub fn end_sending(&self) -> Result<(), Gone> {
+        self.conn.end_sending(self.seq)
+    }
+
     /// Resets the connection, unless the response is complete.
     pub fn abort(&self) {
         self.over.store(true, Ordering::Release);
@@ -189,6 +222,16 @@ impl Exchange {
     /// Whether the response has started, is complete or can no longer be sent.
     pub fn response_started(&self) -> bool {
         self.conn.response_started(self.seq)
+    }
+
+    /// The shard that the connection belongs to.
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        self.conn.shard()
+    }
+
+    /// Whether something can still be answered.
+    pub(crate) fn is_open(&self) -> bool {
+        self.conn.is_open(self.seq)
     }
 
     pub(crate) fn handler(&self) -> &dyn Handler {

@@ -10,6 +10,7 @@
 //! | `http1` | heads, framing, bodies and the connection's state machine |
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
+//! | `forward` | a handler that forwards requests to a server on loopback |
 //! | `pages` | a handler that answers everything with one page |
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ mod config;
 mod dispatch;
 mod error;
 mod exchange;
+pub mod forward;
 mod handler;
 pub mod headers;
 mod http1;
@@ -32,6 +34,7 @@ mod sync;
 pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
+pub use forward::{Backend, ForwardHandler, ForwardOptions, Held, Upstream, UpstreamStats};
 pub use handler::{ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
 pub use headers::{HeaderBlock, HeaderBlockRef};
 pub use pages::{Page, PageHandler};

@@ -116,7 +116,7 @@ impl AppError {
                 "Set `processPath` to `dotnet` or to the app's executable, or publish the app there.".to_owned()
             }
             Self::SingleFile { .. } => {
-                "Publish without `PublishSingleFile`.".to_owned()
+                "Publish without `PublishSingleFile`, or use the out-of-process hosting model.".to_owned()
             }
             Self::NotManaged { .. } | Self::NotAnApp { .. } => {
                 "Name the app's own main .dll, as `dotnet publish` wrote it.".to_owned()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What a file's first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Executable {
+pub enum Executable {
     /// ELF for this process's class and machine.
     Native,
     /// ELF for another one.
@@ -21,11 +21,14 @@ pub(crate) enum Executable {
 }
 
 /// The name of this process's machine as .NET spells it.
-pub(crate) const MACHINE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+pub const MACHINE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
 const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
 
 /// Looks at the beginning of a file.
-pub(crate) fn look(path: &Path) -> io::Result<Executable> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn look(path: &Path) -> io::Result<Executable> {
     let mut file = File::open(path)?;
     let mut head = Vec::with_capacity(64);
     file.by_ref().take(64).read_to_end(&mut head)?;

@@ -7,7 +7,7 @@
 mod app;
 pub mod arguments;
 mod context;
-mod elf;
+pub mod elf;
 mod error_writer;
 mod host_status;
 mod library;

@@ -45,7 +45,7 @@ pub enum StartError {
         text: String,
     },
     /// hostfxr refused the app for another reason.
-    #[error("the .NET runtime could not be prepared for the app: {} ({status})", status.meaning())]
+    #[error("{}", refused(*status, text))]
     Initialize {
         /// hostfxr's status code.
         status: HostStatus,
@@ -116,6 +116,9 @@ impl StartError {
             Self::HostLoad { .. } => format!(
                 "Publish the app again with `--self-contained -r linux-{MACHINE}`, and copy the whole output."
             ),
+            Self::Initialize { text, .. } if malformed_json(text).is_some() => {
+                "Publish the app again, or mend the file at the place named.".to_owned()
+            }
             Self::Initialize { status, .. } if status.0.cast_unsigned() == 0x8000_80a3 => {
                 "Host each in-process app in an application pool of its own.".to_owned()
             }
@@ -159,6 +162,26 @@ impl StartError {
             Self::Initialize { .. } | Self::Value { .. } => 30,
         }
     }
+}
+
+/// What hostfxr means, with the place in a file where it names one.
+fn refused(status: HostStatus, text: &str) -> String {
+    match malformed_json(text) {
+        Some(place) => place,
+        None => format!("the .NET runtime could not be prepared for the app: {} ({status})", status.meaning()),
+    }
+}
+
+/// From `A JSON parsing exception occurred in [PATH], offset 14 (line 2, column 1): Invalid value.`
+fn malformed_json(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("JSON parsing exception occurred in [")?;
+    let (path, rest) = rest.split_once("], ")?;
+    let (_, rest) = rest.split_once("(line ")?;
+    let (line, rest) = rest.split_once(", column ")?;
+    let (column, what) = rest.lines().next()?.split_once("): ")?;
+    let number = |text: &str| text.parse::<u32>().is_ok();
+    (number(line) && number(column))
+        .then(|| format!("{path}:{line}:{column}: the file is not valid JSON: {}", what.trim_end_matches('.')))
 }
 
 fn missing(wanted: Option<&Framework>, installed: &[String]) -> String {
@@ -245,6 +268,11 @@ mod tests {
         let config = of(0x8000_8093, "words\n", root);
         assert_eq!((config.sub_status(), config.detail().as_str()), (30, "words"));
         assert!(config.cause().ends_with("is invalid (0x80008093 InvalidConfigFile)."), "{}", config.cause());
+        let words = "A JSON parsing exception occurred in [/srv/App.deps.json], offset 14 (line 2, column 1): Invalid \
+            value.\nError initializing the dependency resolver: An error occurred while parsing: /srv/App.deps.json\n";
+        let manifest = of(0x8000_808b, words, root);
+        assert_eq!(manifest.cause(), "/srv/App.deps.json:2:1: the file is not valid JSON: Invalid value.");
+        assert_eq!((manifest.sub_status(), manifest.cure().contains("mend the file")), (30, true));
         let unknown = of(0x8000_ffff, "", root);
         assert!(unknown.cause().contains("0x8000ffff"), "{}", unknown.cause());
     }

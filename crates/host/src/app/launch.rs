@@ -6,14 +6,19 @@
 use std::path::{Path, PathBuf};
 
 use mews_model::web_config::Launcher;
-use mews_model::{Failure, StatusCode};
+use mews_model::{Failure, HostingModel, StatusCode};
 
 /// The .dll that a launcher names, as far as that can be seen: `dotnet .\Shop.dll` or `.\Shop.exe` beside a
 /// `Shop.dll`. `None` when it cannot; then the worker decides.
 ///
 /// # Errors
-/// A placeholder that publishing should have replaced, or a .dll that is not there.
-pub(super) fn check(folder: &Path, launcher: &Launcher) -> Result<Option<PathBuf>, Box<Failure>> {
+/// A placeholder that publishing should have replaced; in-process also a .dll that is not there. (Out-of-process that is a
+/// process that cannot be started, and answered as one.)
+pub(super) fn check(
+    folder: &Path,
+    launcher: &Launcher,
+    model: HostingModel,
+) -> Result<Option<PathBuf>, Box<Failure>> {
     let error = |cause: String, cure: &str| {
         Err(Box::new(Failure::new(StatusCode::CANNOT_RESOLVE, cause).with_cure(cure)))
     };
@@ -35,6 +40,9 @@ pub(super) fn check(folder: &Path, launcher: &Launcher) -> Result<Option<PathBuf
     let dll = folder.join(argument.replace('\\', "/"));
     if dll.is_file() {
         return Ok(dll.canonicalize().ok());
+    }
+    if model == HostingModel::OutOfProcess {
+        return Ok(None);
     }
     error(
         format!("{argument}, which web.config names in arguments, is not in {}.", folder.display()),
@@ -98,7 +106,7 @@ mod tests {
         std::fs::write(root.join("Shop.dll"), "").unwrap();
         let check = |process: &str, arguments: &str| {
             let launcher = Launcher { process_path: process.to_owned(), arguments: arguments.to_owned() };
-            check(&root, &launcher)
+            check(&root, &launcher, HostingModel::InProcess)
         };
         assert_eq!(check("dotnet", ".\\Shop.dll").unwrap(), Some(root.join("Shop.dll")));
         assert_eq!(check("C:\\dotnet\\DOTNET.EXE", "Shop.dll").unwrap(), Some(root.join("Shop.dll")));
@@ -106,5 +114,7 @@ mod tests {
         assert_eq!(check("./Other", "").unwrap(), None);
         assert!(check("dotnet", "shop.dll").unwrap_err().cause.contains("shop.dll"));
         assert!(check("%LAUNCHER_PATH%", "").unwrap_err().cure.contains("publish"));
+        let launcher = Launcher { process_path: "dotnet".to_owned(), arguments: "shop.dll".to_owned() };
+        assert_eq!(super::check(&root, &launcher, HostingModel::OutOfProcess).unwrap(), None);
     }
 }

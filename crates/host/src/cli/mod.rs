@@ -1,9 +1,13 @@
 //! The command line.
 
+mod check;
+mod explain;
 mod run;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use check::CheckArguments;
+pub(crate) use explain::ExplainArguments;
 pub(crate) use run::RunArguments;
 
 /// Application host for ASP.NET Core.
@@ -18,9 +22,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Host one app folder in the foreground
     Run(RunArguments),
+    /// Find what is wrong with an app folder, without starting anything
+    Check(CheckArguments),
+    /// Tell what a status or an event's number means, and what to do
+    Explain(ExplainArguments),
     /// The worker process; started by the supervisor only.
     #[command(hide = true)]
     Worker,
+    /// Asks .NET about an app; started by `check` only.
+    #[command(hide = true)]
+    Probe,
 }
 
 #[cfg(test)]
@@ -32,9 +43,12 @@ mod tests {
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
+
     #[test]
     fn an_empty_environment_name_is_refused() {
-        let parse = |name: &str| Cli::try_parse_from(["mews", "run", "--environment", name]).is_ok();
-        assert!(parse("Staging") && !parse(""));
+        for command in ["run", "check"] {
+            let parse = |name: &str| Cli::try_parse_from(["mews", command, "--environment", name]).is_ok();
+            assert!(parse("Staging") && !parse(""));
+        }
     }
 }

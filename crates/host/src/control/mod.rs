@@ -3,8 +3,8 @@
 mod protocol;
 
 pub(crate) use protocol::{
-    AppSpec, Authentication, FailurePage, Launch, ListenerSpec, Report, Role, SupervisorMessage,
-    WorkerMessage, WorkerSpec,
+    AppSpec, Authentication, ConfiguredVariables, FailurePage, Launch, ListenerSpec, ProcessSpec, Report,
+    Role, StdoutLog, SupervisorMessage, WorkerMessage, WorkerSpec,
 };
 
 use mews_process::handoff::HandoffError;

@@ -29,6 +29,8 @@ pub(crate) struct WorkerSpec {
 pub(crate) enum Role {
     /// Hosts an app in-process.
     Application(Box<AppSpec>),
+    /// Hosts an app out-of-process: starts its processes and forwards to them.
+    OutOfProcess(Box<ProcessSpec>),
     /// Answers every request with a failure.
     FailurePage(FailurePage),
 }
@@ -108,6 +110,58 @@ pub(crate) struct Authentication {
     pub(crate) basic: bool,
 }
 
+/// An app whose processes are started, watched and forwarded to. Their environment is the worker's, with what
+/// each start adds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProcessSpec {
+    /// The app.
+    pub(crate) app: AppSpec,
+    /// How many processes (`processesPerApplication`), at least 1.
+    pub(crate) processes: usize,
+    /// How many may end in a minute before none is started (`rapidFailsPerMinute`).
+    pub(crate) rapid_fails_per_minute: u64,
+    /// How long a process may be silent during a request (`requestTimeout`); `None` for ever.
+    pub(crate) request_timeout: Option<Duration>,
+    /// How long requests are still served after a stop was asked for (`shutdownDelay`).
+    pub(crate) shutdown_delay: Duration,
+    /// How long a process may take to end after it was told to (`shutdownTimeLimit`).
+    pub(crate) shutdown_limit: Duration,
+    /// What the app's own configuration says of the variables that each start sets.
+    pub(crate) configured: ConfiguredVariables,
+    /// Whether what the processes print is read at all (`enableOutOfProcessConsoleRedirection`).
+    pub(crate) capture: bool,
+    /// The files that it goes to as well.
+    pub(crate) stdout_log: Option<StdoutLog>,
+    /// Whether the processes' `Connection` header reaches clients (`forwardResponseConnectionHeader`).
+    pub(crate) forward_connection_header: bool,
+    /// Whether start failures are answered without a page, as 502.3 (`disableStartUpErrorPage`).
+    pub(crate) no_failure_page: bool,
+}
+
+/// Variables of the process environment that web.config may set itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConfiguredVariables {
+    /// `ASPNETCORE_PORT`, not empty, not checked.
+    pub(crate) port: Option<String>,
+    /// `ASPNETCORE_TOKEN`, not empty.
+    pub(crate) token: Option<String>,
+    /// Whether `ASPNETCORE_URLS` is set.
+    pub(crate) urls: bool,
+    /// Whether `ASPNETCORE_ANCM_HTTPS_PORT` is set.
+    pub(crate) https_port: bool,
+}
+
+/// Where output is written besides (`stdoutLogEnabled`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StdoutLog {
+    /// The beginning of the files' path. Absolute.
+    pub(crate) prefix: PathBuf,
+    /// The size at which another file is begun, in bytes; 0 for never.
+    pub(crate) max_bytes: u64,
+    /// How many files of one start are kept.
+    pub(crate) max_files: usize,
+}
+
 /// A failure to be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FailurePage {
@@ -115,6 +169,8 @@ pub(crate) struct FailurePage {
     pub(crate) failure: Failure,
     /// When the app is tried again, from now.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether only the status is sent (`disableStartUpErrorPage`).
+    pub(crate) bare: bool,
 }
 
 /// Supervisor to worker, after the spec.
@@ -147,6 +203,9 @@ pub(crate) enum WorkerMessage {
         /// The text, several lines perhaps.
         text: String,
     },
+    /// The programs that run for the worker now (role `OutOfProcess` only): the ids of their processes, which
+    /// are those of their sessions.
+    Programs(Vec<u32>),
     /// The app stops of its own accord: requests are not taken any more.
     Stopping,
     /// The app has ended; the worker ends next.

@@ -5,9 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use mews_model::url::{ListenHost, ListenUrl, Scheme};
+use mews_process::listening;
 use socket2::{Domain, Protocol, Socket, Type};
-
-mod holder;
 
 /// Connections that may wait for a worker; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
@@ -126,7 +125,7 @@ fn no_such_family(error: &io::Error) -> bool {
 fn explain(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let holder = match holder::of_port(address.port()) {
+            let holder = match listening::holder(address.port()) {
                 Some(holder) if holder.pid == std::process::id() => {
                     return "another URL of the list has the same port on the same addresses; drop one"
                         .to_owned();

@@ -3,6 +3,7 @@
 //! One thread that waits in `poll` for signals, control messages, output of workers and its timer. It
 //! never parses a request, never loads CoreCLR, and never waits for a worker or for who reads its output.
 
+mod orphans;
 mod perform;
 mod poller;
 mod worker;
@@ -13,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::{AppPool, Effect, Event, Level, Moment, WorkerId};
 use mews_model::{Failure, StatusCode};
-use mews_process::output::Sink;
+use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
 
-use crate::app::{Plan, Site, Watch};
+use crate::app::{Outputs, Plan, Site, Watch};
 use crate::control::{Report, WorkerMessage};
 use crate::fatal::Fatal;
 use crate::listeners::{self, Bound};
@@ -33,15 +34,6 @@ const SETTLES_IN: Duration = Duration::from_millis(300);
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// How long killed workers may take to be gone before the supervisor ends without them.
 const KILLED_COLLECTED: Duration = Duration::from_millis(500);
-
-/// Where output goes.
-#[derive(Clone, Debug)]
-pub(crate) struct Outputs {
-    /// What apps print.
-    pub(crate) stdout: Sink,
-    /// What they print as errors, and our log.
-    pub(crate) stderr: Sink,
-}
 
 /// The supervisor of one site.
 pub(crate) struct Supervisor {
@@ -63,6 +55,8 @@ pub(crate) struct Supervisor {
     next_look: Option<Instant>,
     /// Whether failure pages may show details; as of the last start.
     detailed_errors: bool,
+    /// Whether start failures are answered without a page; as of the last start.
+    bare_failures: bool,
     shutdown_limit: Duration,
     exit: Option<u8>,
 }
@@ -79,7 +73,8 @@ impl Supervisor {
         Ok(Self {
             urls: listeners::urls(&bound),
             watch: Watch::new(site.folder()),
-            detailed_errors: plan.app.detailed_errors,
+            detailed_errors: plan.hosting.app().detailed_errors,
+            bare_failures: plan.no_failure_page,
             shutdown_limit: plan.settings.shutdown_limit,
             pool: AppPool::new(plan.settings),
             signals: Signals::install()?,
@@ -99,6 +94,9 @@ impl Supervisor {
 
     /// Runs until stopped; the answer is the exit code.
     pub(crate) fn run(mut self) -> Result<u8, Fatal> {
+        if let Err(error) = descendants::become_subreaper() {
+            tracing::warn!("what workers leave behind cannot be looked after: {error}");
+        }
         self.events.push_back(Event::Start);
         loop {
             self.feed();
@@ -127,7 +125,12 @@ impl Supervisor {
         let end = Instant::now() + KILLED_COLLECTED;
         while !self.workers.is_empty() && Instant::now() < end {
             self.signals.take(SignalKind::Child);
-            self.workers.retain(|_, worker| !worker.has_ended());
+            for id in self.ended() {
+                if let Some(mut worker) = self.workers.remove(&id) {
+                    worker.relay_all(&self.outputs);
+                    self.end_programs(&worker);
+                }
+            }
             let left = end.saturating_duration_since(Instant::now());
             if !self.workers.is_empty() && wait(&self.signals, &BTreeMap::new(), Some(left)).is_err() {
                 return;
@@ -220,7 +223,7 @@ impl Supervisor {
                     if let Some(hostfxr) = hostfxr {
                         tracing::debug!("{hostfxr}");
                     }
-                    if worker.kind() == Kind::App {
+                    if matches!(worker.kind(), Kind::App(_)) {
                         self.events.push_back(Event::WorkerStarted(id));
                     }
                     tracing::info!("{line}");
@@ -239,6 +242,7 @@ impl Supervisor {
                     self.events.push_back(Event::WorkerFailed(id, failure));
                 }
                 WorkerMessage::Report { text, .. } => worker.keep_report(text),
+                WorkerMessage::Programs(programs) => worker.set_programs(programs),
                 WorkerMessage::Stopping => self.events.push_back(Event::WorkerStopping(id)),
                 WorkerMessage::Stopped { exit_code } => {
                     tracing::info!("the app has ended with exit code {exit_code}");
@@ -247,16 +251,21 @@ impl Supervisor {
         }
     }
 
+    /// Workers whose processes have ended.
+    fn ended(&mut self) -> Vec<WorkerId> {
+        self.workers.iter_mut().filter_map(|(id, worker)| worker.has_ended().then_some(*id)).collect()
+    }
+
     /// Looks which workers have ended. What they said last comes before that.
     fn reap(&mut self) {
-        let ended: Vec<WorkerId> =
-            self.workers.iter_mut().filter_map(|(id, worker)| worker.has_ended().then_some(*id)).collect();
-        for id in ended {
+        for id in self.ended() {
             self.converse(id);
             if let Some(mut worker) = self.workers.remove(&id) {
                 worker.relay_all(&self.outputs);
+                self.end_programs(&worker);
                 self.events.push_back(Event::WorkerExited(id, worker.exit()));
             }
         }
+        self.reap_orphans();
     }
 }

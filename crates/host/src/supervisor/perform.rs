@@ -5,14 +5,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use mews_model::lifecycle::{Event, Exit, WorkerId};
-use mews_model::{Failure, StatusCode};
+use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::child::Spawn;
 
 use super::Supervisor;
 use super::worker::{Kind, Worker};
-use crate::app::ResolveError;
+use crate::app::{Hosting, ResolveError, open_log};
 use crate::control::{
-    AppSpec, ControlError, FailurePage, ListenerSpec, Role, SupervisorMessage, WorkerSpec, encode,
+    ControlError, FailurePage, ListenerSpec, Role, StdoutLog, SupervisorMessage, WorkerSpec, encode,
 };
 
 /// Why a worker could not be started.
@@ -50,16 +50,21 @@ impl Supervisor {
         }
         self.pool.configure(plan.settings);
         self.shutdown_limit = plan.settings.shutdown_limit;
-        self.detailed_errors = plan.app.detailed_errors;
+        self.detailed_errors = plan.hosting.app().detailed_errors;
+        self.bare_failures = plan.no_failure_page;
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
             environment: plan.environment,
-            directory: Some(plan.app.physical_path.clone()),
+            directory: Some(plan.hosting.app().physical_path.clone()),
         };
-        tracing::info!("starting {}", plan.app.name);
-        let name = plan.app.name.clone();
-        let role = Role::Application(Box::new(AppSpec { ..plan.app }));
-        if let Err(error) = self.spawn(id, Kind::App, &name, &spawn, role) {
+        let name = plan.hosting.app().name.clone();
+        tracing::info!("starting {name}");
+        let (model, role) = match plan.hosting {
+            Hosting::InProcess(app) => (HostingModel::InProcess, Role::Application(app)),
+            Hosting::OutOfProcess(spec) => (HostingModel::OutOfProcess, Role::OutOfProcess(spec)),
+        };
+        let started = self.spawn(id, Kind::App(model), &name, &spawn, role, plan.stdout_log.as_ref());
+        if let Err(error) = started {
             let failure =
                 Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
             self.never_ran(id, failure.with_cure("Check the limits of processes, descriptors and memory."));
@@ -74,7 +79,7 @@ impl Supervisor {
             directory: None,
         };
         let role = Role::FailurePage(self.page(failure));
-        if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role) {
+        if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role, None) {
             self.never_ran(id, Failure::new(StatusCode::START_FAILED, error.to_string()));
         }
     }
@@ -104,6 +109,7 @@ impl Supervisor {
         FailurePage {
             failure: failure.shown(self.detailed_errors),
             retry_after: self.pool.retry_at().map(|at| at.since(now)),
+            bare: self.bare_failures,
         }
     }
 
@@ -127,6 +133,7 @@ impl Supervisor {
         name: &str,
         spawn: &Spawn,
         role: Role,
+        log: Option<&StdoutLog>,
     ) -> Result<(), SpawnError> {
         let listeners = self.bound.iter();
         let spec = WorkerSpec {
@@ -145,7 +152,14 @@ impl Supervisor {
             let _ = child.wait();
             return Err(SpawnError::Control(error.into()));
         }
-        let mut worker = Worker::new(id, kind, name, child, connections);
+        let log = log.and_then(|log| match open_log(log, child.pid()) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::warn!(event_id = 1026, "{error}");
+                None
+            }
+        });
+        let mut worker = Worker::new(id, kind, name, child, connections, log);
         worker.flush();
         self.workers.insert(id, worker);
         Ok(())

@@ -1,29 +1,22 @@
 //! One worker process as the supervisor sees it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitStatus;
 
-use mews_model::Failure;
 use mews_model::lifecycle::{Exit, WorkerId};
+use mews_model::{Failure, HostingModel};
 use mews_process::child::{Child, Connections};
-use mews_process::exit::describe;
 use mews_process::handoff::{Received, Receiver, Sender};
-use mews_process::output::{Sink, Source, Tail};
-use rustix::io::Errno;
+use mews_process::output::{LogFile, Source};
 
-use super::Outputs;
+use crate::app::{Output, Outputs, ending};
 use crate::control::{WorkerMessage, decode};
-
-/// What is read of one pipe before others have their turn.
-const TURN: usize = 64 * 1024;
-/// A child that prints without pause is cut off here when its last output is collected.
-const LAST_TURNS: usize = 64;
 
 /// What a worker is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// It hosts the app.
-    App,
+    App(HostingModel),
     /// It shows a failure page.
     Page,
 }
@@ -38,21 +31,22 @@ pub(super) struct Worker {
     status: Option<ExitStatus>,
     /// `None` once it is closed or broken.
     channel: Option<(Sender, Receiver)>,
-    stdout: Pipe,
-    stderr: Pipe,
+    output: Output,
     report: Option<String>,
-}
-
-#[derive(Debug)]
-struct Pipe {
-    /// `None` once the other end is closed.
-    end: Option<OwnedFd>,
-    tail: Tail,
+    /// The ids of programs that it has started and that may still run.
+    programs: Vec<u32>,
 }
 
 impl Worker {
     /// A process that was just started.
-    pub(super) fn new(id: WorkerId, kind: Kind, name: &str, child: Child, connections: Connections) -> Self {
+    pub(super) fn new(
+        id: WorkerId,
+        kind: Kind,
+        name: &str,
+        child: Child,
+        connections: Connections,
+        log: Option<LogFile>,
+    ) -> Self {
         let Connections { sender, receiver, stdout, stderr } = connections;
         Self {
             id,
@@ -61,9 +55,9 @@ impl Worker {
             child,
             status: None,
             channel: Some((sender, receiver)),
-            stdout: Pipe { end: Some(stdout), tail: Tail::default() },
-            stderr: Pipe { end: Some(stderr), tail: Tail::default() },
+            output: Output::new(stdout, stderr, log),
             report: None,
+            programs: Vec::new(),
         }
     }
 
@@ -71,25 +65,34 @@ impl Worker {
         self.kind
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Takes note of the programs that run for it now.
+    pub(super) fn set_programs(&mut self, programs: Vec<u32>) {
+        self.programs = programs;
+    }
+
+    /// The ids of programs that it has started and that may still run.
+    pub(super) fn programs(&self) -> &[u32] {
+        &self.programs
+    }
+
     /// What to wait for, and whether something waits to be sent there.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, bool)> {
         let channel = self.channel.as_ref().map(|(sender, receiver)| (receiver.as_fd(), sender.is_pending()));
-        let pipes = [&self.stdout, &self.stderr].into_iter().filter_map(|pipe| pipe.end.as_ref());
-        channel.into_iter().chain(pipes.map(|end| (end.as_fd(), false)))
+        channel.into_iter().chain(self.output.descriptors().map(|end| (end, false)))
     }
 
     /// Passes on a turn of what it printed.
     pub(super) fn relay(&mut self, outputs: &Outputs) {
-        let source = Source(self.id.0);
-        self.stdout.relay(source, &outputs.stdout, 1);
-        self.stderr.relay(source, &outputs.stderr, 1);
+        self.output.relay(Source(self.id.0), outputs);
     }
 
     /// Passes on everything that it has printed up to now.
     pub(super) fn relay_all(&mut self, outputs: &Outputs) {
-        let source = Source(self.id.0);
-        self.stdout.relay(source, &outputs.stdout, LAST_TURNS);
-        self.stderr.relay(source, &outputs.stderr, LAST_TURNS);
+        self.output.relay_all(Source(self.id.0), outputs);
     }
 
     /// Sends a message as soon as the worker takes it.
@@ -138,12 +141,12 @@ impl Worker {
         let urls = urls.join(", ");
         let pid = self.child.pid();
         match self.kind {
-            Kind::App => {
+            Kind::App(model) => {
                 if let Some(app) = app {
                     app.clone_into(&mut self.name);
                 }
                 let dotnet = dotnet.map_or_else(String::new, |version| format!(", .NET {version}"));
-                format!("listening on {urls} — {}, in-process{dotnet} (pid {pid})", self.name)
+                format!("listening on {urls} — {}, {model}{dotnet} (pid {pid})", self.name)
             }
             Kind::Page => format!("showing the failure on {urls} (pid {pid})"),
         }
@@ -171,103 +174,15 @@ impl Worker {
 
     /// How it ended, after [`Worker::has_ended`] said so.
     pub(super) fn exit(&self) -> Exit {
-        let last_words = self.last_words();
-        let ending = match &self.report {
-            Some(text) => Some(fatal_message(text).unwrap_or_else(|| (UNHANDLED, first_line(text)))),
-            None => fatal_message(&last_words),
-        };
-        Exit {
-            clean: self.status.is_some_and(|status| status.success()),
-            description: self.status.map_or_else(|| "has ended".to_owned(), describe),
-            cause: ending.as_ref().map(|(cause, _)| (*cause).to_owned()),
-            reason: ending.map(|(_, reason)| reason),
-            detail: (!last_words.is_empty()).then_some(last_words),
-        }
+        ending::exit(self.status, self.report.as_deref(), self.last_words())
     }
 
     pub(super) fn kill(&mut self) {
         self.child.kill();
     }
 
-    /// What it reported, or printed last: errors if there are any.
+    /// What it reported, or printed last.
     fn last_words(&self) -> String {
-        match &self.report {
-            Some(report) => report.clone(),
-            None if self.stderr.tail.is_empty() => self.stdout.tail.text(),
-            None => self.stderr.tail.text(),
-        }
-    }
-}
-
-impl Pipe {
-    fn relay(&mut self, source: Source, sink: &Sink, turns: usize) {
-        let mut buffer = [0; 16 * 1024];
-        let mut left = turns.saturating_mul(TURN);
-        while let Some(end) = &self.end {
-            match rustix::io::read(end, &mut buffer) {
-                Ok(0) => self.end = None,
-                Ok(read) => {
-                    let chunk = buffer.get(..read).unwrap_or_default();
-                    self.tail.push(chunk);
-                    sink.write(source, chunk);
-                    left = left.saturating_sub(read);
-                    if left == 0 {
-                        return;
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(errno) => {
-                    tracing::error!("worker {}: its output cannot be read: {errno}", source.0);
-                    self.end = None;
-                }
-            }
-        }
-    }
-}
-
-const UNHANDLED: &str = "An unhandled exception ended the app";
-
-/// How the runtime's last messages begin, and what they mean.
-const FATAL: [(&str, &str); 5] = [
-    ("Unhandled exception. ", UNHANDLED),
-    ("Unhandled exception: ", UNHANDLED),
-    ("Process terminated. ", "The app called Environment.FailFast"),
-    ("Stack overflow.", "A stack overflow ended the app"),
-    ("Out of memory.", "The app ran out of memory"),
-];
-
-/// What the runtime said when it ended the process: its meaning, and the rest of its first line.
-fn fatal_message(text: &str) -> Option<(&'static str, String)> {
-    text.lines().find_map(|line| {
-        let line = line.trim();
-        FATAL.iter().find_map(|(beginning, cause)| {
-            line.strip_prefix(beginning).map(|reason| (*cause, reason.to_owned()))
-        })
-    })
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_is_found_in_the_output() {
-        for (text, expected) in [
-            (
-                "info: x\nUnhandled exception. System.InvalidOperationException: No.\n   at Program.Main()\n",
-                Some((UNHANDLED, "System.InvalidOperationException: No.")),
-            ),
-            ("Stack overflow.\n   at X", Some(("A stack overflow ended the app", ""))),
-            ("Process terminated. why\n", Some(("The app called Environment.FailFast", "why"))),
-            ("nothing", None),
-        ] {
-            let found = fatal_message(text);
-            assert_eq!(found.as_ref().map(|(cause, reason)| (*cause, reason.as_str())), expected);
-        }
+        self.report.clone().unwrap_or_else(|| self.output.last_words())
     }
 }

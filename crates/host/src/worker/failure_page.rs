@@ -51,6 +51,7 @@ fn handler(page: &FailurePage) -> Arc<PageHandler> {
         cure: failure.cure.clone(),
         detail: failure.detail.clone(),
         retry_after: page.retry_after.map(whole_seconds),
+        ..Page::default()
     }))
 }
 

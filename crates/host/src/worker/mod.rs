@@ -3,19 +3,25 @@
 mod control;
 mod failure_page;
 pub(crate) mod in_process;
+pub(crate) mod out_of_process;
 
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use mews_process::handoff::{self, Receiver, Sender};
 
 pub(crate) use control::Control;
 
-use crate::control::{Role, WorkerMessage, WorkerSpec, decode};
+use crate::app::Outputs;
+use crate::control::{ProcessSpec, Role, WorkerMessage, WorkerSpec, decode};
 use crate::fatal::Fatal;
 use crate::log::{self, LogTarget};
+
+/// How long the last output may take to be written before the worker ends.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Runs the role that the supervisor asks for on stdin; ends with the process's exit code.
 pub(crate) fn run() -> Result<u8, Fatal> {
@@ -25,9 +31,17 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     // The name of the file that was executed is "exe".
     let _ = rustix::thread::set_name(c"mews");
     let (spec, listeners) = receive_spec(&mut receiver)?;
-    log::start(spec.log_format, LogTarget::Stderr)?;
+    // With output of others beside it, the log takes the same way out, so that lines stay whole.
+    let outputs = match spec.role {
+        Role::OutOfProcess(_) => Some(Outputs::of_process().map_err(Fatal::failed)?),
+        Role::Application(_) | Role::FailurePage(_) => None,
+    };
+    let target =
+        outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
+    log::start(spec.log_format, target)?;
     let control = Control::start(sender, receiver, spec.shutdown_limit).map_err(Fatal::failed)?;
     match spec.role {
+        Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, outputs),
         Role::FailurePage(page) => failure_page::run(&page, listeners, &control, spec.shutdown_limit),
         Role::Application(app) => match in_process::run(&app, listeners, &control) {
             Ok(exit_code) => {
@@ -41,6 +55,22 @@ pub(crate) fn run() -> Result<u8, Fatal> {
             }
         },
     }
+}
+
+fn out_of_process(
+    app: &ProcessSpec,
+    listeners: Vec<Listener>,
+    control: &Control,
+    outputs: Option<Outputs>,
+) -> Result<u8, Fatal> {
+    let Some(outputs) = outputs else { return Err(Fatal::failed("there is no way out for output")) };
+    let result = out_of_process::run(app, listeners, control, &outputs);
+    if let Err(failure) = &result {
+        control.send(&WorkerMessage::StartFailed((**failure).clone()));
+    }
+    outputs.stdout.flush(LAST_OUTPUT);
+    outputs.stderr.flush(LAST_OUTPUT);
+    Ok(u8::from(result.is_err()))
 }
 
 /// Takes the control channel from stdin and puts `/dev/null` there, so that neither the app nor what it

@@ -1,14 +1,31 @@
-//! An app's `web.config`: what the hosting module reads of it, with every problem told at once.
+//! An app's `web.config`: what it says, typed, with every problem told at once.
 //!
-//! Other sections of IIS are skipped here. Merging with machine-level files does not exist.
+//! Bytes become text (`decode`), a tree of XML (`xml`), the table's elements with the values given (`walk`,
+//! `tree`; several files are merged there), and at last values (`values`). The table in `schema` says what may
+//! stand where. No file is read here.
 
 mod decode;
+mod kinds;
+mod layers;
 mod problems;
-mod reader;
+mod reference;
+mod report;
 mod schema;
+mod tree;
 mod values;
+mod walk;
+mod xml;
 
+pub use layers::{Layer, LayerKind, read, read_layers};
 pub use problems::Problems;
-pub use reader::read;
-pub use schema::{ASP_NET_CORE, Attribute, Kind};
-pub use values::{AspNetCore, Authentication, DEFAULT_CONTENT_LENGTH, Launcher, WebConfig, launcher};
+pub use reference::reference;
+pub use schema::{
+    ASP_NET_CORE, Attribute, Collection, Element, HANDLER_SETTINGS, Kind, LOCATION, Need, ROOT, Role, Support,
+};
+pub use values::{
+    Access, AddressRule, ApplicationInitialization, AspNetCore, Authentication, AuthorizationRule,
+    BasicAuthentication, CertificateMapping, CertificateRule, DEFAULT_CONTENT_LENGTH, DenyAction, ErrorMode,
+    ErrorPage, ExistingResponse, HandlerMapping, HandlerSettings, HttpErrors, InitializationPage, IpSecurity,
+    Launcher, ManyToOneMapping, Modules, OneToOneMapping, ResponseMode, Security, TokenChecking, WebConfig,
+    WebSocket, WindowsAuthentication, launcher,
+};

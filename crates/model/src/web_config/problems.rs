@@ -4,12 +4,14 @@ use crate::diagnostic::{Diagnostic, Severity, Source, render};
 use crate::failure::Failure;
 use crate::status::StatusCode;
 
-/// The problems of one file, at least one of them an error.
+/// The problems of one file (and of the files above it), at least one of them an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
-    /// The file.
+    /// The app's own file.
     pub source: Source,
-    /// In the order of the file.
+    /// The files of applications above it, outermost first.
+    pub parents: Vec<Source>,
+    /// In the order of the files.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the file violates the schema; otherwise it only asks for something that does not exist.
     pub violates_schema: bool,
@@ -18,7 +20,13 @@ pub struct Problems {
 impl Problems {
     /// For a terminal: every problem with its line.
     pub fn render(&self) -> String {
-        render(&self.diagnostics, &self.source)
+        let show = |diagnostic: &Diagnostic| {
+            let parent = self.parents.iter().find(|source| source.file == diagnostic.file);
+            let source = if diagnostic.file == self.source.file { &self.source } else { parent.unwrap_or(&self.source) };
+            render(std::slice::from_ref(diagnostic), source)
+        };
+        let blocks: Vec<String> = self.diagnostics.iter().map(show).collect();
+        blocks.join("\n\n")
     }
 
     /// For the log and the failure page. IIS answers 500.19 to what violates the schema and 500.0 to what the

@@ -49,6 +49,7 @@ enum Fill {
     Some(usize),
     Nothing,
     Closed,
+    Failed,
 }
 
 impl Input {
@@ -172,7 +173,7 @@ impl Input {
                         Status::Input => match self.fill(wire, io, limits) {
                             Fill::Some(_) => continue,
                             Fill::Nothing => return Ok(self.wait(limits)),
-                            Fill::Closed => return Err(BodyError::Gone),
+                            Fill::Closed | Fill::Failed => return Err(BodyError::Gone),
                         },
                     }
                 }
@@ -202,7 +203,7 @@ impl Input {
                     self.framed = Framed::End;
                     return Ok(BodyRead::End);
                 }
-                Fill::Closed => return Err(BodyError::Gone),
+                Fill::Closed | Fill::Failed => return Err(BodyError::Gone),
             }
         }
     }
@@ -251,6 +252,6 @@ fn receive(wire: &Wire, io: &Io, into: &mut [u8]) -> Fill {
             Fill::Some(count)
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Fill::Nothing,
-        Err(_) => Fill::Closed,
+        Err(_) => Fill::Failed,
     }
 }

@@ -14,7 +14,7 @@ use crate::exchange::{BodyRead, Exchange, ResponseHead, Written};
 use crate::handler::ConnectionInfo;
 use crate::headers::{HeaderBlock, HeaderBlockRef};
 use crate::output::{Env, Output, Phase, Upgrade, Wire};
-use crate::reactor::{Hook, Io};
+use crate::reactor::{Hook, Io, Shard};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -51,6 +51,10 @@ impl Conn {
 
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
+    }
+
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        self.io.shard()
     }
 
     pub(super) fn env(&self) -> Env<'_> {
@@ -96,6 +100,34 @@ impl Conn {
             if input.seq() == seq { input.trailers().clone() } else { HeaderBlock::new() }
         };
         f(&trailers)
+    }
+
+    pub(crate) fn interim(&self, seq: u64, status: u16, headers: HeaderBlockRef<'_>) -> Result<(), Gone> {
+        let mut output = lock(&self.output);
+        if !output.is_open(seq) {
+            return Err(Gone);
+        }
+        let sent = output.interim(&self.wire, self.env(), status, headers);
+        self.after_write(&output);
+        drop(output);
+        if sent.is_err() {
+            self.io.wake();
+        }
+        sent
+    }
+
+    pub(crate) fn end_sending(&self, seq: u64) -> Result<(), Gone> {
+        let mut output = lock(&self.output);
+        if !output.is_open(seq) {
+            return Err(Gone);
+        }
+        let sent = output.end_sending(&self.wire, self.env());
+        self.after_write(&output);
+        drop(output);
+        if sent.is_err() {
+            self.io.wake();
+        }
+        sent
     }
 
     pub(crate) fn write(
@@ -251,7 +283,9 @@ impl Conn {
                 Counters::add(&self.server.counters().write_timeouts);
                 self.wire.reset();
                 output.kill();
-            } else if self.io.broken() && output.phase() != Phase::Dead {
+            } else if self.io.broken() && output.phase() != Phase::Dead && !output.has_ended_sending() {
+                // With our own direction ended, the client's end looks like this too, and bytes may precede it:
+                // then whoever reads finds out.
                 output.kill();
             }
             let writable = output.pump(&self.wire, self.env(), self.io.take_writable());

@@ -12,6 +12,6 @@ mod host;
 mod rejection;
 mod scan;
 
-pub(crate) use chunked::is_forbidden as is_forbidden_trailer;
+pub(crate) use chunked::{Decoder, Malformed, Status, is_forbidden as is_forbidden_trailer};
 pub(crate) use conn::Conn;
 pub(crate) use connection::serve;

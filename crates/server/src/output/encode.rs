@@ -39,6 +39,33 @@ pub(crate) fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>) -> Result<Asked, 
     result
 }
 
+/// Appends a whole interim response. On an error `out` is as before.
+pub(crate) fn interim(out: &mut Vec<u8>, status: u16, headers: HeaderBlockRef<'_>) -> Result<(), BadHead> {
+    let before = out.len();
+    let head = ResponseHead { status, reason: b"", headers, content_length: None, close: false };
+    let result = status_line(out, &head).and_then(|()| plain_fields(out, headers));
+    if result.is_err() {
+        out.truncate(before);
+    } else {
+        out.extend_from_slice(b"\r\n");
+    }
+    result
+}
+
+fn plain_fields(out: &mut Vec<u8>, headers: HeaderBlockRef<'_>) -> Result<(), BadHead> {
+    for item in headers {
+        let item = item?;
+        let number = if item.known == 0 { check_name(item.name)? } else { item.known };
+        if !is_sendable_value(item.value) {
+            return Err(BadHead::Value(shown(item.name)));
+        }
+        if !matches!(number, known::CONTENT_LENGTH | known::TRANSFER_ENCODING | known::CONNECTION) {
+            field(out, item.name, item.value);
+        }
+    }
+    Ok(())
+}
+
 fn status_line(out: &mut Vec<u8>, head: &ResponseHead<'_>) -> Result<(), BadHead> {
     if !(100..=999).contains(&head.status) {
         return Err(BadHead::Status(head.status));

@@ -98,6 +98,8 @@ pub(crate) struct Output {
     close: bool,
     want_writable: bool,
     excess_logged: bool,
+    /// After an upgrade: our direction ends behind what is queued, and whether it has.
+    ending: Option<bool>,
     /// Coarse time at which a blocked client is given up, and the progress it must exceed.
     give_up: Option<(u64, u64)>,
 }
@@ -116,6 +118,7 @@ impl Output {
             close: false,
             want_writable: false,
             excess_logged: false,
+            ending: None,
             give_up: None,
         }
     }
@@ -132,6 +135,7 @@ impl Output {
         self.close = false;
         self.want_writable = false;
         self.excess_logged = false;
+        self.ending = None;
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -183,6 +187,43 @@ impl Output {
     pub(crate) fn send_continue(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
         self.queue.tail().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         self.flush(wire, env)
+    }
+
+    /// Sends an interim response now, also when corked, if it is wanted.
+    pub(crate) fn interim(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        status: u16,
+        headers: HeaderBlockRef<'_>,
+    ) -> Result<(), Gone> {
+        if self.phase != Phase::Waiting || self.facts.version < 11 {
+            return Ok(());
+        }
+        match status {
+            100 if self.take_expect() => {}
+            102..=199 if self.queue.pending() < env.limits.write_window => {}
+            _ => return Ok(()),
+        }
+        if let Err(error) = encode::interim(self.queue.tail(), status, headers) {
+            tracing::warn!(%error, status, "an interim response cannot be sent and is left out");
+            return Ok(());
+        }
+        self.flush(wire, env)
+    }
+
+    /// After an upgrade: ends our direction behind everything queued.
+    pub(crate) fn end_sending(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
+        if self.phase == Phase::Raw && self.ending.is_none() {
+            self.ending = Some(false);
+            self.flush(wire, env)?;
+        }
+        Ok(())
+    }
+
+    /// Whether our direction has ended while the client's may go on.
+    pub(crate) fn has_ended_sending(&self) -> bool {
+        self.phase == Phase::Raw && self.ending == Some(true)
     }
 
     /// Takes `first` whole and as much of `extra` as the window has room for.
@@ -344,7 +385,11 @@ impl Output {
             return Ok(());
         }
         let flushed = self.queue.flush(wire);
-        self.alive(wire, flushed)?;
+        let empty = self.alive(wire, flushed)?;
+        if empty && self.ending == Some(false) {
+            wire.finish_writing();
+            self.ending = Some(true);
+        }
         self.update_give_up(env);
         Ok(())
     }

@@ -33,6 +33,16 @@ impl Wire {
         }
     }
 
+    /// Looks whether there is something to read without taking it: 0 = the end.
+    pub(crate) fn peek(&self) -> io::Result<usize> {
+        loop {
+            match rustix::net::recv(&self.stream, &mut [0; 1][..], RecvFlags::PEEK) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?.0),
+            }
+        }
+    }
+
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL) {

@@ -150,6 +150,17 @@ impl PageHandler {
         }
     }
 
+    /// Answers with the status alone. One that cannot be sent becomes 500.
+    pub fn bare(status: u16) -> Self {
+        let empty = || Rendered { headers: HeaderBlock::new(), body: Vec::new() };
+        Self {
+            status: if (200..600).contains(&status) { status } else { 500 },
+            html: empty(),
+            json: empty(),
+            text: empty(),
+        }
+    }
+
     /// The answer of a server without a handler.
     pub(crate) fn unavailable() -> Self {
         Self::new(&Page { status: 503, title: "Service unavailable".into(), ..Page::default() })

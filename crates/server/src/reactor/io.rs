@@ -31,6 +31,8 @@ pub(crate) trait Hook: Send + Sync {
 pub(crate) struct Io {
     shard: Arc<Shard>,
     token: Token,
+    /// Whether it counts when connections are spread over the shards.
+    counted: bool,
     ready: AtomicU32,
     deadline: AtomicU64,
     in_flight: AtomicBool,
@@ -39,10 +41,11 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    pub(super) fn new(shard: Arc<Shard>, token: Token) -> Self {
+    pub(super) fn new(shard: Arc<Shard>, token: Token, counted: bool) -> Self {
         Self {
             shard,
             token,
+            counted,
             ready: AtomicU32::new(0),
             deadline: AtomicU64::new(0),
             in_flight: AtomicBool::new(false),
@@ -53,6 +56,10 @@ impl Io {
 
     pub(crate) fn shard(&self) -> &Arc<Shard> {
         &self.shard
+    }
+
+    pub(super) fn is_counted(&self) -> bool {
+        self.counted
     }
 
     pub(crate) fn token(&self) -> usize {

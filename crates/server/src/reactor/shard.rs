@@ -36,6 +36,8 @@ pub(super) enum Job {
     Poll(Arc<Task>),
     /// Tell a connection's hook of events.
     Service(Arc<Io>),
+    /// Something that has to happen on the shard's thread.
+    Call(Box<dyn FnOnce() + Send>),
 }
 
 impl Job {
@@ -48,6 +50,11 @@ impl Job {
                     tracing::error!("a notification of the handler panicked; the connection is closed");
                     hook.kill();
                     io.wake();
+                }
+            }
+            Job::Call(call) => {
+                if catch_unwind(AssertUnwindSafe(call)).is_err() {
+                    tracing::error!("a call on an I/O thread panicked");
                 }
             }
         }
@@ -157,22 +164,42 @@ impl Shard {
         &self.registry
     }
 
-    /// Sockets that belong to the shard.
+    /// Runs `call` on the driving thread; drops it when the server has been stopped.
+    pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) {
+        self.push(Job::Call(call));
+        if self.is_cancelled() {
+            let jobs = std::mem::take(&mut *lock(&self.queue));
+            drop(jobs);
+        }
+    }
+
+    /// Client connections and listeners that belong to the shard.
     pub(crate) fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
     }
 
-    /// Makes room for a socket.
+    /// Makes room for a client's connection or a listener.
     pub(crate) fn reserve(self: &Arc<Self>) -> Arc<Io> {
+        self.reserve_as(true)
+    }
+
+    /// Makes room for a socket that comes with a client's connection.
+    pub(crate) fn reserve_uncounted(self: &Arc<Self>) -> Arc<Io> {
+        self.reserve_as(false)
+    }
+
+    fn reserve_as(self: &Arc<Self>, counted: bool) -> Arc<Io> {
         let mut slab = lock(&self.slab);
         let index = slab.free.pop().unwrap_or_else(|| {
             slab.entries.push((0, None));
             u32::try_from(slab.entries.len() - 1).unwrap_or(u32::MAX)
         });
         let entry = &mut slab.entries[index as usize];
-        let io = Arc::new(Io::new(self.clone(), pack(index, entry.0)));
+        let io = Arc::new(Io::new(self.clone(), pack(index, entry.0), counted));
         entry.1 = Some(io.clone());
-        self.load.fetch_add(1, Ordering::Relaxed);
+        if counted {
+            self.load.fetch_add(1, Ordering::Relaxed);
+        }
         io
     }
 
@@ -192,7 +219,9 @@ impl Shard {
         entry.0 = generation.wrapping_add(1) & 0x7fff_ffff;
         let io = entry.1.take();
         slab.free.push(index as u32);
-        self.load.fetch_sub(1, Ordering::Relaxed);
+        if io.as_ref().is_some_and(|io| io.is_counted()) {
+            self.load.fetch_sub(1, Ordering::Relaxed);
+        }
         drop(slab);
         drop(io);
     }

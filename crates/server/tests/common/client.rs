@@ -33,7 +33,11 @@ impl Response {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Speaks over a connection made elsewhere; as well as a server would.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -70,7 +74,7 @@ impl Client {
         }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
                 let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
@@ -80,6 +84,11 @@ impl Client {
         }
     }
 
+    /// What has been read and not been used.
+    pub(crate) fn take_buffered(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         while self.buffer.len() < count {
             self.need("counted bytes");
@@ -87,16 +96,21 @@ impl Client {
         self.buffer.drain(..count).collect()
     }
 
-    pub(crate) fn head(&mut self) -> (u16, String) {
+    /// A head's lines, each with a line feed.
+    pub(crate) fn lines(&mut self) -> String {
         let mut head = String::new();
         loop {
             let line = self.line();
             if line.is_empty() {
-                break;
+                return head;
             }
             head.push_str(&line);
             head.push('\n');
         }
+    }
+
+    pub(crate) fn head(&mut self) -> (u16, String) {
+        let head = self.lines();
         let status = head.split(' ').nth(1).and_then(|text| text.trim().parse().ok());
         (status.unwrap_or_else(|| panic!("no status in {head:?}")), head)
     }
@@ -153,6 +167,11 @@ impl Client {
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.fill().unwrap_or_else(|error| panic!("{error}; got {:?}", self.buffer)) > 0 {}
         std::mem::take(&mut self.buffer)
+    }
+
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     }
 
     /// The server closes cleanly and sends nothing more.

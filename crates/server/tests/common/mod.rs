@@ -1,10 +1,12 @@
 //! What the integration tests share: a server on a free port, an application with test endpoints, and a
 //! client that speaks raw bytes.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is test code")]
 
 mod app;
 mod client;
+pub(crate) mod log;
+mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use mews_server::{Handler, Limits, Listener, Server, ServerConfig};
 
 pub(crate) use app::{App, Event};
 pub(crate) use client::{Client, Response};
+pub(crate) use upstream::{Forward, Scripted, Store, TOKEN, forward_to, start_backend};
 
 /// Longest time any single wait of a test may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

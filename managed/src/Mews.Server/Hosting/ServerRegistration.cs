@@ -48,7 +48,7 @@ internal static class ServerRegistration
     internal static InvalidOperationException WrongServer(string name)
     {
         string text = "The application is running inside a Mews worker process but is not configured to use the Mews server: it registers "
-            + name + " as its IServer. Remove that registration.";
+            + name + " as its IServer. Remove that registration, or use the out-of-process hosting model.";
         Native.Report(ReportKind.CannotBeHosted, text);
         return new InvalidOperationException(text);
     }

@@ -17,22 +17,22 @@ const SERVER_ASSEMBLY: &str = "Mews.Server.dll";
 const SERVER_ASSEMBLY_VARIABLE: &str = "MEWS_SERVER_ASSEMBLY";
 
 /// An app that was found to be hostable, and the .NET for it.
-pub(super) struct Launched {
-    pub(super) app: App,
-    pub(super) installation: Installation,
-    pub(super) host_options: Vec<String>,
-    pub(super) arguments: Vec<String>,
+pub(crate) struct Launched {
+    pub(crate) app: App,
+    pub(crate) installation: Installation,
+    pub(crate) host_options: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Launched {
     /// The name of the app's assembly.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.app.dll.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
 /// Looks at the app's files and finds its .NET.
-pub(super) fn find(spec: &AppSpec) -> Result<Launched, Box<Failure>> {
+pub(crate) fn find(spec: &AppSpec) -> Result<Launched, Box<Failure>> {
     let launch = match &spec.launch {
         Launch::Dll(path) => arguments::Launch {
             app: path.clone(),
@@ -82,7 +82,7 @@ pub(super) fn versions(launched: &Launched, context: &Context<Initialized>) -> V
 }
 
 /// Finds the managed server: where the environment says, beside this binary, or in `../lib/mews`.
-pub(super) fn server_assembly() -> Result<PathBuf, Box<Failure>> {
+pub(crate) fn server_assembly() -> Result<PathBuf, Box<Failure>> {
     let missing = |looked: &[PathBuf]| {
         let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
         Box::new(

@@ -3,7 +3,7 @@
 mod application;
 mod exchange;
 mod handler;
-mod launch;
+pub(crate) mod launch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,7 +137,7 @@ fn ended_before_start(application: &Application, launched: &Launched, exit: &Exi
     )
 }
 
-fn start_error(error: StartError) -> Box<Failure> {
+pub(crate) fn start_error(error: StartError) -> Box<Failure> {
     let code = StatusCode::new(500, error.sub_status());
     Box::new(Failure::new(code, error.cause()).with_cure(error.cure()).with_detail(error.detail()))
 }

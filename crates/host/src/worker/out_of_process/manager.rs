@@ -1,0 +1,198 @@
+//! The thread that owns the processes: waits for anything to happen, tells the machine, and performs what that
+//! decides.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mews_model::lifecycle::{Moment, ProcessEvent, ProcessManager, ProcessSettings, Route, RunId, Slot};
+use mews_process::descendants;
+use mews_server::forward::Held;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::backend::Processes;
+use super::inbox::Message;
+use super::pages;
+use super::run::{News, Run};
+use crate::app::Outputs;
+use crate::control::ProcessSpec;
+use crate::worker::Control;
+
+/// Orphans that end are taken from the process table this often, when nothing else happens.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// A wait that the system refuses must not become a busy loop.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Starts, watches and ends the processes of one app.
+pub(super) struct Manager<'a> {
+    pub(super) spec: &'a ProcessSpec,
+    pub(super) control: &'a Control,
+    pub(super) outputs: &'a Outputs,
+    pub(super) https_port: Option<u16>,
+    pub(super) processes: Arc<Processes>,
+    pub(super) machine: ProcessManager,
+    /// Events not yet fed to the machine.
+    pub(super) events: VecDeque<ProcessEvent>,
+    /// Requests that wait for their slot.
+    pub(super) waiting: BTreeMap<Slot, Vec<Held>>,
+    pub(super) runs: BTreeMap<RunId, Run>,
+    /// What the run that was killed last had printed.
+    pub(super) last_words: Option<(RunId, String)>,
+    pub(super) timer: Option<Moment>,
+    pub(super) stopped: bool,
+    /// Whether it was said that the app does not check the token.
+    pub(super) unpaired_told: Arc<std::sync::atomic::AtomicBool>,
+    began: Instant,
+}
+
+impl<'a> Manager<'a> {
+    /// Nothing is started yet.
+    pub(super) fn new(
+        spec: &'a ProcessSpec,
+        control: &'a Control,
+        outputs: &'a Outputs,
+        https_port: Option<u16>,
+        processes: Arc<Processes>,
+    ) -> Self {
+        let settings = ProcessSettings {
+            processes: spec.processes,
+            startup_limit: spec.app.startup_limit,
+            shutdown_limit: spec.shutdown_limit,
+            rapid_fails_per_minute: spec.rapid_fails_per_minute,
+        };
+        Self {
+            spec,
+            control,
+            outputs,
+            https_port,
+            processes,
+            machine: ProcessManager::new(settings, Moment::default()),
+            events: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            last_words: None,
+            timer: None,
+            stopped: false,
+            unpaired_told: Arc::default(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Goes on until everything has ended after a stop.
+    pub(super) fn run(mut self) {
+        while !self.stopped {
+            self.wait();
+            for message in self.processes.inbox().take() {
+                self.receive(message);
+            }
+            self.look();
+            self.feed();
+            // On the thread that starts programs, so that no start is under way.
+            let known: Vec<u32> = self.runs.values().map(Run::pid).collect();
+            descendants::reap_orphans(&known);
+        }
+        let stopping = pages::stopping();
+        for message in self.processes.inbox().close() {
+            if let Message::Request(_, request) = message {
+                request.fail(&stopping);
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::at(self.began.elapsed())
+    }
+
+    /// Waits until something happens.
+    fn wait(&self) {
+        let mut entries = vec![PollFd::from_borrowed_fd(self.processes.inbox().descriptor(), PollFlags::IN)];
+        for descriptor in self.runs.values().flat_map(Run::descriptors) {
+            entries.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+        }
+        let now = Instant::now();
+        let looks = self.runs.values().filter_map(Run::next_look).map(|at| at.saturating_duration_since(now));
+        // A moment longer than asked for, so that the timer is due when the wait is over.
+        let timer = self.timer.map(|at| at.since(self.now()) + Duration::from_millis(1));
+        let tidy = (!self.runs.is_empty()).then_some(TIDY_EVERY);
+        let limit = looks.chain(timer).chain(tidy).min();
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut entries, limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => {
+                tracing::error!("waiting for events failed: {errno}");
+                std::thread::sleep(AFTER_ERROR);
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Request(slot, request) => self.request(slot, request),
+            Message::ShutdownAnswered(run) => {
+                let answer = self.runs.get_mut(&run).and_then(Run::shutdown_answer);
+                self.events.extend(answer.map(|answer| ProcessEvent::ShutdownAnswered { run, answer }));
+            }
+            Message::Stop => self.events.push_back(ProcessEvent::StopRequested),
+        }
+    }
+
+    fn request(&mut self, slot: Slot, request: Held) {
+        // A crowd that comes at once must find what the request before has led to.
+        self.feed();
+        if request.is_abandoned() {
+            return;
+        }
+        let (route, effects) = self.machine.request(slot, self.now());
+        match route {
+            Route::Ready(run) => match self.runs.get(&run).and_then(|run| run.upstream.as_ref()) {
+                Some(upstream) => request.forward(upstream),
+                None => tracing::error!("run {run} is ready and cannot be forwarded to"),
+            },
+            Route::Wait => self.waiting.entry(slot).or_default().push(request),
+            Route::Refused { failure, retry_after } => {
+                let (detailed, bare) = (self.spec.app.detailed_errors, self.spec.no_failure_page);
+                request.fail(&pages::failure(failure, detailed, bare, retry_after));
+            }
+        }
+        for effect in effects {
+            self.perform(effect);
+        }
+    }
+
+    /// Looks at every process: what it printed, whether it has ended, whether it listens.
+    fn look(&mut self) {
+        let due = self.timer.is_some_and(|at| at <= self.now());
+        for (id, run) in &mut self.runs {
+            run.relay(*id, self.outputs);
+            if let Some((exit, served_by)) = run.ended(*id, self.outputs) {
+                // It may end more quickly than its answer is read.
+                let answer = run.shutdown_answer();
+                self.events.extend(answer.map(|answer| ProcessEvent::ShutdownAnswered { run: *id, answer }));
+                self.events.push_back(ProcessEvent::Exited { run: *id, exit, served_by });
+            }
+            // Before the time is said to be over, what is wrong is found out.
+            match run.look(due) {
+                Some(News::Listening(pid)) => {
+                    self.events.push_back(ProcessEvent::Listening { run: *id, pid })
+                }
+                Some(News::Seen(what)) => self.events.push_back(ProcessEvent::Seen { run: *id, what }),
+                None => {}
+            }
+        }
+        if due {
+            self.timer = None;
+            self.events.push_back(ProcessEvent::TimerFired);
+        }
+    }
+
+    fn feed(&mut self) {
+        while let Some(event) = self.events.pop_front() {
+            tracing::debug!(?event, "event");
+            let effects = self.machine.step(event, self.now());
+            for effect in effects {
+                self.perform(effect);
+            }
+        }
+    }
+}

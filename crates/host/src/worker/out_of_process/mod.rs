@@ -1,0 +1,109 @@
+//! The role that hosts an app out-of-process: starts its processes, watches them, and forwards requests to them.
+//!
+//! The server's I/O threads forward requests to processes that are ready. Whatever else happens, happens on one thread,
+//! the process's first: it asks the machine in `mews_model::lifecycle` and performs what that decides. It is also the
+//! thread that starts the programs, which the kernel kills when it ends.
+
+mod backend;
+pub(crate) mod environment;
+mod executable;
+mod inbox;
+pub(crate) mod launch;
+mod manager;
+mod pages;
+mod pairing;
+mod perform;
+mod run;
+mod shutdown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mews_model::{Failure, StatusCode};
+use mews_process::descendants;
+use mews_server::forward::{ForwardHandler, ForwardOptions};
+use mews_server::{Limits, Server, ServerConfig};
+
+use self::backend::Processes;
+use self::inbox::Message;
+use self::manager::Manager;
+use super::{Control, Listener};
+use crate::app::Outputs;
+use crate::control::{ProcessSpec, WorkerMessage};
+
+/// Idle connections that are kept for each process and I/O thread.
+const IDLE_CONNECTIONS: usize = 128;
+/// How long each of them is kept: less than Kestrel keeps its end.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Once the processes have ended, connections have this long to take what was answered.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// Serves until told to stop, and until everything that was started has ended.
+///
+/// # Errors
+/// Why nothing can be served at all. An app that does not start is no such reason: requests are answered with it.
+pub(crate) fn run(
+    spec: &ProcessSpec,
+    listeners: Vec<Listener>,
+    control: &Control,
+    outputs: &Outputs,
+) -> Result<(), Box<Failure>> {
+    if let Err(error) = descendants::become_subreaper() {
+        tracing::warn!("processes that lose their parent cannot be looked after: {error}");
+    }
+    let https_port = environment::https_port(&listeners);
+    let processes = Processes::new(spec.processes)
+        .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
+    let server = serve(spec, listeners, &processes)?;
+    control.on_stop({
+        let (server, processes, delay) = (Arc::clone(&server), Arc::clone(&processes), spec.shutdown_delay);
+        move || {
+            server.drain(delay);
+            server.wait_idle(delay);
+            processes.tell(Message::Stop);
+        }
+    });
+    server.accept();
+    let name = Some(spec.app.name.clone());
+    control.send(&WorkerMessage::Started { app: name, dotnet: None, hostfxr: None });
+
+    Manager::new(spec, control, outputs, https_port, processes).run();
+    if !server.wait_idle(FLUSH_LIMIT) {
+        tracing::warn!("connections were still open after the app's processes had ended; closing them");
+    }
+    Ok(())
+}
+
+/// The HTTP server on the inherited sockets; it does not accept yet.
+fn serve(
+    spec: &ProcessSpec,
+    listeners: Vec<Listener>,
+    processes: &Arc<Processes>,
+) -> Result<Arc<Server>, Box<Failure>> {
+    let listeners = listeners
+        .into_iter()
+        .map(|listener| mews_server::Listener { socket: listener.socket, tls: listener.tls })
+        .collect();
+    let mut config = ServerConfig {
+        limits: Limits { max_request_body: spec.app.max_request_body, ..Limits::default() },
+        ..ServerConfig::default()
+    };
+    if let Some(threads) = spec.app.io_threads {
+        config.io_threads = usize::from(threads.max(1));
+    }
+    let options = ForwardOptions {
+        request_timeout: spec.request_timeout,
+        web_sockets: spec.app.web_sockets,
+        forward_connection_header: spec.forward_connection_header,
+        idle_connections: IDLE_CONNECTIONS,
+        idle_timeout: IDLE_TIMEOUT,
+    };
+    let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
+    Server::start(config, listeners, Arc::new(handler))
+        .map(Arc::new)
+        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
+}
+
+fn failed(cause: String) -> Box<Failure> {
+    Box::new(Failure::new(StatusCode::PROCESS_FAILED, cause))
+}

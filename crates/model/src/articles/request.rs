@@ -1,0 +1,264 @@
+//! Requests that never reach the app: 400 to 431.
+
+use crate::status::{Status, StatusCode};
+
+const LATER: &str = "This version does not enforce it yet; the number is reserved with its meaning in IIS.";
+const ACCESS: &[&str] = &["The log names the request and the rule.", "`mews check` reads the same section."];
+const FILTERED: &[&str] = &[
+    "The page and the log name the rule and the value that was refused.",
+    "`mews check` shows how the section is read, with every problem in it.",
+];
+
+pub(super) const ROWS: &[Status] = &[
+    Status {
+        code: StatusCode::BAD_REQUEST,
+        title: "Bad request",
+        cause: "The request is not valid HTTP.",
+        cure: "Look at the client or the proxy that sent it.",
+        when: &[
+            "A request line or header breaks the grammar, `Host` is missing or there twice, or the target holds a NUL.",
+            "`Content-Length` and `Transfer-Encoding` come together, or two lengths differ: the mark of request \
+             smuggling. The connection is closed.",
+            "Something else than HTTP is spoken, for instance TLS on a port for http.",
+        ],
+        more: &["The body of the answer names the broken rule.", "`MEWS_LOG=debug` logs each refusal."],
+        see: &["413", "414", "431"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::SSL_REQUIRED,
+        title: "HTTPS is required",
+        cause: "The address may only be used over HTTPS.",
+        cure: "Use https:// in the address.",
+        when: &["web.config sets `sslFlags=\"Ssl\"` under `security/access` and the request came over http."],
+        more: ACCESS,
+        see: &["system.webServer/security/access sslFlags", "403.7"],
+        never: Some(LATER),
+    },
+    Status {
+        code: StatusCode::ADDRESS_REJECTED,
+        title: "The client's address is refused",
+        cause: "Requests from this IP address are not allowed.",
+        cure: "Ask for the address to be allowed under system.webServer/security/ipSecurity.",
+        when: &[
+            "An `add` of `ipSecurity` denies the client's address, or `allowUnlisted` is false and none allows it.",
+        ],
+        more: ACCESS,
+        see: &["system.webServer/security/ipSecurity"],
+        never: Some(LATER),
+    },
+    Status {
+        code: StatusCode::CLIENT_CERTIFICATE_REQUIRED,
+        title: "A client certificate is required",
+        cause: "The address may only be used with a client certificate, and none was sent.",
+        cure: "Install the certificate in the client, or select it when the client asks.",
+        when: &[
+            "web.config sets `sslFlags` to `SslRequireCert` and the TLS connection has no client certificate.",
+        ],
+        more: ACCESS,
+        see: &["system.webServer/security/access sslFlags", "403.4"],
+        never: Some(LATER),
+    },
+    Status {
+        code: StatusCode::new(403, 14),
+        title: "Directory listing denied",
+        cause: "The address is a folder, and its contents are not shown.",
+        cure: "Publish the app with its web.config, and name that folder.",
+        when: &[
+            "In IIS: web.config with the handler mapping is missing, so the folder is taken for static files.",
+        ],
+        more: &["`mews check` says what would be started from a folder."],
+        see: &["500.19"],
+        never: Some(
+            "Mews serves no files by itself: a folder without an app is refused when it is started, and everything \
+             else goes to the app.",
+        ),
+    },
+    Status {
+        code: StatusCode::URL_SEQUENCE_DENIED,
+        title: "URL sequence denied",
+        cause: "The path holds a text that request filtering denies.",
+        cure: "Use another address, or remove the entry of denyUrlSequences in web.config.",
+        when: &[
+            "The decoded path contains an entry of `denyUrlSequences`, such as `..`; case does not count.",
+        ],
+        more: FILTERED,
+        see: &[
+            "security/requestFiltering/denyUrlSequences",
+            "security/requestFiltering/alwaysAllowedUrls",
+            "404.18",
+        ],
+        never: None,
+    },
+    Status {
+        code: StatusCode::VERB_DENIED,
+        title: "Verb denied",
+        cause: "Request filtering denies the request's method.",
+        cure: "Use another method, or allow this one under requestFiltering/verbs in web.config.",
+        when: &[
+            "`verbs` lists the method with `allowed=\"false\"`.",
+            "`verbs` has `allowUnlisted=\"false\"` and does not list the method.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/verbs"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::FILE_EXTENSION_DENIED,
+        title: "File extension denied",
+        cause: "Request filtering denies the extension in the path.",
+        cure: "Use another address, or allow the extension under requestFiltering/fileExtensions in web.config.",
+        when: &[
+            "`fileExtensions` lists the extension with `allowed=\"false\"`, or does not list it and `allowUnlisted` is \
+             false.",
+            "The path names a file of the app itself, such as `web.config`, `Shop.deps.json` or `Shop.pdb`, which is in the \
+             app's folder.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/fileExtensions", "404.8"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::HIDDEN_SEGMENT,
+        title: "Hidden namespace",
+        cause: "A part of the path is hidden by request filtering.",
+        cure: "Use another address, or remove the entry of hiddenSegments in web.config.",
+        when: &[
+            "A segment of the path is an entry of `hiddenSegments`; case does not count.",
+            "A segment is one of IIS's own entries (`web.config`, `bin`, `App_Data` …) and the app's folder holds it.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/hiddenSegments", "404.7"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::HEADER_TOO_LONG,
+        title: "Request header too long",
+        cause: "A request header is longer than request filtering allows.",
+        cure: "Send less in the header, or raise its sizeLimit under requestLimits/headerLimits in web.config.",
+        when: &[
+            "`headerLimits` has an entry for the header, and its value is longer than `sizeLimit` bytes.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/requestLimits/headerLimits", "431"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::DOUBLE_ESCAPED,
+        title: "Request contains a double escape sequence",
+        cause: "The path changes when it is percent-decoded a second time.",
+        cure: "Encode the address once, or set allowDoubleEscaping of requestFiltering in web.config.",
+        when: &[
+            "The path holds `%25` before two hexadecimal digits, or a `+`, and web.config has a `requestFiltering` element \
+             without `allowDoubleEscaping=\"true\"`.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering allowDoubleEscaping"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::HIGH_BIT_CHARACTERS,
+        title: "Request contains high-bit characters",
+        cause: "The path holds characters outside ASCII, which request filtering denies.",
+        cure: "Use another address, or set allowHighBitCharacters of requestFiltering in web.config.",
+        when: &["`allowHighBitCharacters` is false and the decoded path is not plain ASCII."],
+        more: FILTERED,
+        see: &["security/requestFiltering allowHighBitCharacters"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::CONTENT_LENGTH_TOO_LARGE,
+        title: "Content length too large",
+        cause: "The request body is longer than request filtering allows.",
+        cure: "Send less, or raise maxAllowedContentLength in web.config under \
+               system.webServer/security/requestFiltering/requestLimits.",
+        when: &[
+            "`Content-Length` announces more than `maxAllowedContentLength` bytes (30,000,000 unless set).",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/requestLimits maxAllowedContentLength", "413"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::URL_TOO_LONG,
+        title: "URL too long",
+        cause: "The path is longer than request filtering allows.",
+        cure: "Use a shorter address, or raise maxUrl under requestFiltering/requestLimits in web.config.",
+        when: &[
+            "The path has more than `maxUrl` bytes: 4096 when web.config has a `requestFiltering` element.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/requestLimits maxUrl", "404.15", "414"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::QUERY_STRING_TOO_LONG,
+        title: "Query string too long",
+        cause: "The query is longer than request filtering allows.",
+        cure: "Send less in the query, or raise maxQueryString under requestFiltering/requestLimits in web.config.",
+        when: &[
+            "The query has more than `maxQueryString` bytes: 2048 when web.config has a `requestFiltering` element.",
+        ],
+        more: FILTERED,
+        see: &["security/requestFiltering/requestLimits maxQueryString", "404.14", "414"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::QUERY_STRING_SEQUENCE_DENIED,
+        title: "Query string sequence denied",
+        cause: "The query holds a text that request filtering denies.",
+        cure: "Use another address, or remove the entry of denyQueryStringSequences in web.config.",
+        when: &["The query, as sent or decoded, contains an entry of `denyQueryStringSequences`."],
+        more: FILTERED,
+        see: &["security/requestFiltering/denyQueryStringSequences", "404.5"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::REQUEST_TIMEOUT,
+        title: "Request timeout",
+        cause: "The request was not complete in time.",
+        cure: "Try again; if it happens often, look at the network or at the client.",
+        when: &["A client begins a request and does not finish its head in time. The connection is closed."],
+        more: &["`MEWS_LOG=debug` logs each refusal."],
+        see: &["400"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::PAYLOAD_TOO_LARGE,
+        title: "Request body too large",
+        cause: "The request body is larger than the limit.",
+        cure: "Send less, or raise maxAllowedContentLength in web.config and MaxRequestBodySize in the app.",
+        when: &[
+            "The body is larger than `maxAllowedContentLength` of web.config (30,000,000 bytes unless set).",
+            "The body is larger than the app's `IISServerOptions.MaxRequestBodySize` (30,000,000 bytes unless set).",
+        ],
+        more: &["The app's log names the limit when it was the app's own."],
+        see: &["security/requestFiltering/requestLimits maxAllowedContentLength", "404.13"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::URI_TOO_LONG,
+        title: "URI too long",
+        cause: "The request line is longer than the host's limit.",
+        cure: "Use a shorter address; send long data in the body.",
+        when: &[
+            "The method, the target and the version together exceed the limit of the HTTP server, before web.config \
+                 is asked.",
+        ],
+        more: &["`MEWS_LOG=debug` logs each refusal."],
+        see: &["404.14", "431"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::HEADERS_TOO_LARGE,
+        title: "Request headers too large",
+        cause: "The request head is larger than the host's limit, or has too many fields.",
+        cure: "Send less in the headers. The usual reason is cookies: delete those of the site.",
+        when: &[
+            "The head exceeds the limit of the HTTP server in bytes or in fields, before web.config is asked.",
+        ],
+        more: &["`MEWS_LOG=debug` logs each refusal."],
+        see: &["404.10", "414"],
+        never: None,
+    },
+];

@@ -1,0 +1,407 @@
+//! The numbered events of the hosting module: what each number means, and when Mews logs it.
+//!
+//! The numbers are those of the original's event log, so that rules and dashboards made for it go on working. A
+//! log line that corresponds to one of them carries the number in its field `event_id`.
+
+use crate::status::StatusCode;
+
+/// The source that the events are logged under.
+pub const SOURCE: &str = "Mews";
+
+/// The lowest number; smaller numbers are statuses.
+pub const FIRST_ID: u16 = 1000;
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventLevel {
+    /// Something happened as it should.
+    Information,
+    /// Something is not as it should be, and is being handled.
+    Warning,
+    /// An application is not available, or not as it should be.
+    Error,
+}
+
+impl EventLevel {
+    /// `Information`, `Warning` or `Error`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Information => "Information",
+            Self::Warning => "Warning",
+            Self::Error => "Error",
+        }
+    }
+}
+
+/// Whether Mews logs an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logged {
+    /// When, in a sentence.
+    When(&'static str),
+    /// Why never, in a sentence.
+    Never(&'static str),
+}
+
+/// One event.
+#[derive(Debug)]
+pub struct ModuleEvent {
+    /// The number.
+    pub id: u16,
+    /// How much it matters.
+    pub level: EventLevel,
+    /// A few words.
+    pub name: &'static str,
+    /// What it means and what to do, in sentences.
+    pub meaning: &'static str,
+    /// When Mews logs it.
+    pub logged: Logged,
+    /// Statuses and settings that have to do with it.
+    pub see: &'static [&'static str],
+}
+
+/// The event with this number.
+pub fn module_event(id: u16) -> Option<&'static ModuleEvent> {
+    MODULE_EVENTS.iter().find(|event| event.id == id)
+}
+
+/// The event of a failed start that is answered with this status; `None` for a status that is no failed start.
+pub const fn start_failure_event(code: StatusCode) -> Option<u16> {
+    match (code.number, code.sub_status) {
+        (500, 0 | 38) => Some(1031),
+        (500, 19) => Some(1034),
+        (500, 30 | 37) => Some(1007),
+        (500, 31 | 32) => Some(1027),
+        (500, 33) => Some(1010),
+        (500, 34) => Some(1009),
+        (500, 35) => Some(1008),
+        (502, 5) => Some(1020),
+        _ => None,
+    }
+}
+
+use EventLevel::{Error, Information, Warning};
+use Logged::{Never, When};
+
+const fn event(
+    id: u16,
+    level: EventLevel,
+    name: &'static str,
+    meaning: &'static str,
+    logged: Logged,
+    see: &'static [&'static str],
+) -> ModuleEvent {
+    ModuleEvent { id, level, name, meaning, logged, see }
+}
+
+/// Every event, in ascending order.
+pub const MODULE_EVENTS: &[ModuleEvent] = &[
+    event(
+        1000,
+        Warning,
+        "An attempt to start the app's process failed",
+        "One attempt failed; another one may follow. The line tells which attempt, why, and the port.",
+        When(
+            "An out-of-process app's process ended before it listened, listened elsewhere, or was too slow.",
+        ),
+        &["502.5", "aspNetCore startupTimeLimit", "1020"],
+    ),
+    event(
+        1001,
+        Information,
+        "The app's process was started",
+        "The process runs and listens. The line tells its pid and port.",
+        When("An out-of-process app's process has begun to listen on its port."),
+        &["1030"],
+    ),
+    event(
+        1003,
+        Error,
+        "Rapid-fail limit exceeded",
+        "The process crashed more often within a minute than it may, and is not started until the minute is over. Mend the \
+         crash; the events before this one tell its cause.",
+        When("A request needs the process of an out-of-process app, and `rapidFailsPerMinute` is exceeded."),
+        &["502.5", "aspNetCore rapidFailsPerMinute", "1030"],
+    ),
+    event(
+        1004,
+        Warning,
+        "The stdout log could not be created",
+        "The app runs on without the file. Create the folder, or give the user that runs Mews the right to write there.",
+        When("`stdoutLogEnabled` is true and `stdoutLogFile` cannot be created, out-of-process."),
+        &["aspNetCore stdoutLogFile", "1026"],
+    ),
+    event(
+        1005,
+        Warning,
+        "The app did not stop in time",
+        "The app was told to stop and had not ended when `shutdownTimeLimit` was over, so it was killed. Look for hosted \
+         services that do not stop and for requests without end.",
+        When("An app, in-process or out-of-process, is killed at the end of `shutdownTimeLimit`."),
+        &["aspNetCore shutdownTimeLimit", "1006", "1033"],
+    ),
+    event(
+        1006,
+        Information,
+        "The shutdown message was sent",
+        "The app's process was asked over HTTP to stop. The line tells the status it answered with; anything else than 202 \
+         means that it does not know the message, and it gets a signal instead.",
+        When("An out-of-process app's process is to stop."),
+        &["1005"],
+    ),
+    event(
+        1007,
+        Error,
+        "The app failed to start",
+        "The app threw an exception, ended, or took too long before its server had started. The line tells which.",
+        When("A start of an in-process app fails once its files have been found good."),
+        &["500.30", "500.37", "1011", "1018"],
+    ),
+    event(
+        1008,
+        Error,
+        "A second in-process app in the pool",
+        "A process can hold one .NET runtime. Give each in-process app a pool of its own.",
+        Never("`mews run` hosts one application, which has a pool of its own."),
+        &["500.35"],
+    ),
+    event(
+        1009,
+        Error,
+        "Mixed hosting models in the pool",
+        "Give each app a pool of its own.",
+        Never("`mews run` hosts one application, which has a pool of its own."),
+        &["500.34"],
+    ),
+    event(
+        1010,
+        Error,
+        "The application could not be created",
+        "The start failed before the app's own code ran. The line tells the cause and the cure.",
+        When(
+            "The files, the .NET installation or a framework that an in-process app needs are not as they should be.",
+        ),
+        &["500.0", "500.31", "500.32", "500.33", "500.38", "1027", "1031"],
+    ),
+    event(
+        1011,
+        Error,
+        "The app ended, without output",
+        "`Main` returned, or the process ended, and nothing had been written to stdout or stderr.",
+        When("An in-process app ends although nobody told it to, and has said nothing."),
+        &["500.30", "1035"],
+    ),
+    event(
+        1012,
+        Information,
+        "Recycled because of app_offline.htm",
+        "The app was stopped because the file appeared, so that its files can be replaced.",
+        Never("This version does not look for app_offline.htm."),
+        &["503"],
+    ),
+    event(
+        1013,
+        Warning,
+        "The module is disabled",
+        "A switch of the whole machine keeps every app from running.",
+        Never("Mews has no such switch: stop its service instead."),
+        &[],
+    ),
+    event(
+        1018,
+        Error,
+        "Unhandled exception",
+        "An exception that nobody caught ended the app. The line holds its type and message, the lines after it the stack.",
+        When("An in-process app dies of an exception, while it starts or later."),
+        &["500.30", "503", "1011"],
+    ),
+    event(
+        1020,
+        Error,
+        "The app's process could not be started",
+        "Every attempt of one start failed. The line tells the cause and the cure; the process's last output follows.",
+        When(
+            "The last attempt to start an out-of-process app's process fails; the next request tries again.",
+        ),
+        &["502.5", "1000"],
+    ),
+    event(
+        1021,
+        Information,
+        "Recycled because of a configuration change",
+        "The app was stopped and started again because its configuration changed.",
+        Never(
+            "This version reads a changed configuration at the next start, and does not restart a running app for it.",
+        ),
+        &[],
+    ),
+    event(
+        1022,
+        Error,
+        "Recycling failed",
+        "The app could not be replaced, so its worker process is.",
+        Never("Mews replaces workers as a whole, and never an app inside one."),
+        &[],
+    ),
+    event(
+        1024,
+        Warning,
+        "The app's folder cannot be watched",
+        "Changes of the folder are not noticed.",
+        Never("The folder is looked at anew each time; there is no notification that could fail."),
+        &[],
+    ),
+    event(
+        1025,
+        Information,
+        "General information",
+        "Anything that has no number of its own.",
+        Never("Lines without a number of their own are logged without one."),
+        &[],
+    ),
+    event(
+        1026,
+        Warning,
+        "The app's output cannot be redirected",
+        "The app runs on without its stdout log. Create the folder, or give the user that runs Mews the right to write there.",
+        When("`stdoutLogEnabled` is true and `stdoutLogFile` cannot be created, in-process."),
+        &["aspNetCore stdoutLogFile", "1004"],
+    ),
+    event(
+        1027,
+        Error,
+        "The .NET host reported a problem",
+        "A framework is missing, or the hosting libraries cannot be loaded. The line tells what the app asks for and what is \
+         installed.",
+        When("hostfxr cannot be loaded, or refuses an in-process app."),
+        &["500.31", "500.32", "1010"],
+    ),
+    event(
+        1028,
+        Error,
+        "The in-process handler is missing",
+        "The managed half of the host is not where it should be.",
+        Never("1010 is logged with the status 500.33 and the places looked at."),
+        &["500.33"],
+    ),
+    event(
+        1029,
+        Error,
+        "The out-of-process handler is missing",
+        "The part that forwards requests is not where it should be.",
+        Never("Forwarding is a part of the `mews` binary, and cannot be missing."),
+        &["500.36"],
+    ),
+    event(
+        1030,
+        Information,
+        "The app's process ended",
+        "The line tells its pid and its exit code or signal; it is a warning when the process was not told to end. The next \
+         request starts it again.",
+        When("An out-of-process app's process ends after it had listened, whether it was told to or not."),
+        &["502.3", "1003"],
+    ),
+    event(
+        1031,
+        Error,
+        "What to start could not be found out",
+        "`processPath` and `arguments` name no app, or there is no .NET to start it with.",
+        When("An in-process app's executable, .dll or .NET installation cannot be found."),
+        &["500.0", "500.38", "1010"],
+    ),
+    event(
+        1032,
+        Information,
+        "The app was started",
+        "An in-process app's server has started and takes requests.",
+        When("An in-process app is ready."),
+        &["1033"],
+    ),
+    event(
+        1033,
+        Information,
+        "The app was stopped",
+        "An in-process app has ended as it was told to.",
+        When("An in-process app has ended after a stop."),
+        &["1005", "1032"],
+    ),
+    event(
+        1034,
+        Error,
+        "The configuration cannot be used",
+        "web.config has problems. The lines tell each with its place and its cure.",
+        When("web.config is read before a start and has errors."),
+        &["500.0", "500.19"],
+    ),
+    event(
+        1035,
+        Error,
+        "The app ended, with output",
+        "`Main` returned, or the process ended. The last lines of its output follow.",
+        When("An in-process app ends although nobody told it to, and has written something."),
+        &["500.30", "1011"],
+    ),
+    event(
+        1036,
+        Information,
+        "A line of the debug log",
+        "The module's own debug log, copied to the event log.",
+        Never("`MEWS_LOG=debug` puts such lines into the same log, without a number."),
+        &["MEWS_LOG"],
+    ),
+    event(
+        1037,
+        Information,
+        "Recycled because of a file change",
+        "The app was replaced because a .dll changed while shadow copying was on.",
+        Never("This version has no shadow copying."),
+        &[],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::articles::statuses;
+
+    #[test]
+    fn rows_are_in_order_and_written_in_sentences() {
+        assert!(MODULE_EVENTS.is_sorted_by(|a, b| a.id < b.id));
+        for event in MODULE_EVENTS {
+            let (When(text) | Never(text)) = event.logged;
+            assert!(event.id >= FIRST_ID && !event.name.ends_with('.'), "{}", event.id);
+            for text in [text, event.meaning] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{}: {text}", event.id);
+                assert_eq!(text.matches('`').count() % 2, 0, "{}: {text}", event.id);
+            }
+        }
+        assert_eq!(module_event(1005).map(|event| event.level), Some(Warning));
+        assert!(module_event(1002).is_none());
+    }
+
+    #[test]
+    fn every_failed_start_has_an_event() {
+        for row in statuses() {
+            let id = start_failure_event(row.code);
+            let is_start =
+                (row.code.number == 500 && row.never.is_none()) || row.code == StatusCode::PROCESS_FAILED;
+            assert!(id.is_some() || !is_start, "{}", row.code);
+            assert!(
+                id.is_none_or(|id| module_event(id).is_some_and(|event| event.level == Error)),
+                "{}",
+                row.code
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_in_see_also_are_known() {
+        let rows = statuses().map(|row| row.see);
+        for see in rows.chain(MODULE_EVENTS.iter().map(|event| event.see)).flatten() {
+            if let Ok(id @ FIRST_ID..) = see.parse::<u16>() {
+                assert!(module_event(id).is_some(), "{see}");
+            } else if let Ok(code) = see.parse::<StatusCode>() {
+                assert!(code.row().is_some(), "{see}");
+            }
+        }
+    }
+}
