@@ -114,7 +114,9 @@ fn damaged_files_never_panic() {
             }
             match read("web.config", &damaged) {
                 Ok((_, warnings)) => assert!(warnings.iter().all(|w| w.severity == Severity::Warning)),
-                Err(problems) => assert!(!problems.render().is_empty() && !problems.failure().cause.is_empty()),
+                Err(problems) => {
+                    assert!(!problems.render().is_empty() && !problems.failure().cause.is_empty())
+                }
             }
         }
     }
@@ -124,7 +126,8 @@ fn damaged_files_never_panic() {
 /// debug build would not get through this test otherwise.
 #[test]
 fn large_files_are_bounded() {
-    let around = |inner: &str| format!("<configuration><system.webServer>{inner}</system.webServer></configuration>");
+    let around =
+        |inner: &str| format!("<configuration><system.webServer>{inner}</system.webServer></configuration>");
     let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
     let ten_megabytes = around(&many(400_000, &|n| format!("<add name=\"{n}\"/>")));
     assert!(ten_megabytes.len() > 6 << 20);

@@ -282,21 +282,23 @@ fn an_early_answer_is_relayed_while_the_body_flows() {
 
 #[test]
 fn an_early_answer_is_complete_although_the_upstream_leaves() {
-    // Input that it has not read makes its close a reset.
-    for reset in [false, true] {
+    // Input that it has not read makes its close a reset, which takes away what has not been delivered: only a
+    // short answer is certain to have been.
+    for (reset, count) in [(false, 200_000), (true, 10_000)] {
         let forward = Forward::new();
         let (mut client, mut peer, _) =
             forward.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
-        let answer = "x".repeat(200_000);
         if reset {
             client.send(vec![b'y'; 100_000]);
+            peer.take(1);
         }
+        let answer = "x".repeat(count);
         peer.send(format!(
-            "HTTP/1.1 413 Too Much\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n{answer}"
+            "HTTP/1.1 413 Too Much\r\nConnection: close\r\nContent-Length: {count}\r\n\r\n{answer}"
         ));
         drop(peer);
         let response = client.response();
-        assert_eq!((response.status, response.body.len()), (413, 200_000), "reset: {reset}");
+        assert_eq!((response.status, response.body.len()), (413, count), "reset: {reset}");
     }
 }
 

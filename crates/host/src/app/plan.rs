@@ -84,14 +84,14 @@ pub(super) fn make(
 ) -> Result<Plan, ResolveError> {
     let module = base.config.as_ref().and_then(|config| config.asp_net_core.as_ref());
     let configured = module.map_or(&[][..], |module| &module.environment_variables);
-    let app = app_spec(&base, options, folder)?;
+    let app = app_spec(&base, options, folder);
     let changes = changes(&app, base.model, options, configured, inherited);
     let mut forced = Vec::new();
     forced.extend(environment_name(options));
     let app =
         AppSpec { detailed_errors: detailed_errors(&inherited.clone().with(&forced), configured), ..app };
 
-    let stdout_log = settings::stdout_log(module, folder, inherited)?;
+    let stdout_log = settings::stdout_log(module, folder, inherited);
     let no_failure_page = module.is_some_and(|module| module.disable_start_up_error_page);
     let limit = module.map_or(SHUTDOWN_LIMIT, |module| module.shutdown_time_limit);
     let startup_limit = app.startup_limit;
@@ -117,19 +117,20 @@ pub(super) fn make(
         shutdown_delay,
         shutdown_limit: limit,
         configured: configured_variables(&changes),
-        capture: settings::is_not_off(module, "enableOutOfProcessConsoleRedirection"),
+        capture: module.is_none_or(|module| module.settings.out_of_process_console_redirection),
         stdout_log,
-        forward_connection_header: settings::is_on(module, "forwardResponseConnectionHeader"),
+        forward_connection_header: module
+            .is_some_and(|module| module.settings.forward_response_connection_header),
         no_failure_page,
     };
     Ok(plan(Hosting::OutOfProcess(Box::new(spec)), shutdown_delay + limit + STOP_MARGIN, None))
 }
 
-fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> Result<AppSpec, ResolveError> {
+fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
     let config = base.config.as_ref();
     let module = config.and_then(|config| config.asp_net_core.as_ref());
     let name = name(base, folder);
-    Ok(AppSpec {
+    AppSpec {
         launch: base.launch.clone(),
         args: options.args.clone(),
         physical_path: folder.to_owned(),
@@ -144,11 +145,11 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> Result<AppSpec
         web_sockets: config.is_none_or(|config| config.web_sockets),
         authentication: Authentication { anonymous: true, windows: false, basic: false },
         startup_limit: module.map_or(STARTUP_LIMIT, |module| module.startup_time_limit),
-        stack_size: settings::stack_size(module)?,
+        stack_size: module.and_then(|module| module.settings.stack_size),
         detailed_errors: false,
         handler_settings: module.map_or_else(Vec::new, |module| module.handler_settings.clone()),
         io_threads: options.io_threads,
-    })
+    }
 }
 
 /// The name of the app's .dll, or of its executable, or else of its folder.

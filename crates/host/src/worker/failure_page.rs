@@ -43,6 +43,9 @@ pub(crate) fn run(
 
 fn handler(page: &FailurePage) -> Arc<PageHandler> {
     let failure = &page.failure;
+    if page.bare {
+        return Arc::new(PageHandler::bare(failure.code.number));
+    }
     Arc::new(PageHandler::new(&Page {
         status: failure.code.number,
         sub_status: failure.code.sub_status,
@@ -51,7 +54,6 @@ fn handler(page: &FailurePage) -> Arc<PageHandler> {
         cure: failure.cure.clone(),
         detail: failure.detail.clone(),
         retry_after: page.retry_after.map(whole_seconds),
-        ..Page::default()
     }))
 }
 

@@ -2,14 +2,13 @@
 
 use crate::diagnostic::{Diagnostic, Source};
 
+/// The text, with a warning where the file is not as it says; or what is wrong with the bytes.
+type Decoded = Result<(Source, Option<Diagnostic>), Box<(Source, Diagnostic)>>;
+
 const CURE: &str = "save it as UTF-8, or as UTF-16 with a byte order mark";
 
-/// The file as text without a byte order mark, with a warning where it is not as it says; or what is wrong with
-/// the bytes.
-pub(super) fn decode(
-    file: &str,
-    bytes: &[u8],
-) -> Result<(Source, Option<Diagnostic>), Box<(Source, Diagnostic)>> {
+/// The file as text, without a byte order mark.
+pub(super) fn decode(file: &str, bytes: &[u8]) -> Decoded {
     let text = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(file, rest)?,
         [0xff, 0xfe, rest @ ..] | rest @ [b'<', 0, ..] => utf16(file, rest, u16::from_le_bytes)?,
@@ -20,10 +19,7 @@ pub(super) fn decode(
 }
 
 /// Bytes without a mark: in the encoding that they declare, UTF-8 by default.
-fn declared(
-    file: &str,
-    bytes: &[u8],
-) -> Result<(Source, Option<Diagnostic>), Box<(Source, Diagnostic)>> {
+fn declared(file: &str, bytes: &[u8]) -> Decoded {
     let encoding = declaration(bytes);
     let named = encoding.as_deref().unwrap_or("utf-8");
     let place = |source: &Source| {
@@ -91,8 +87,7 @@ fn utf8(file: &str, bytes: &[u8]) -> Result<String, Box<(Source, Diagnostic)>> {
         Err(error) => {
             let at = error.valid_up_to();
             let source = Source::new(file, String::from_utf8_lossy(bytes));
-            let diagnostic =
-                source.error(at..at + 1, "the file is not valid UTF-8 from here on").help(CURE);
+            let diagnostic = source.error(at..at + 1, "the file is not valid UTF-8 from here on").help(CURE);
             Err(Box::new((source, diagnostic)))
         }
     }
@@ -107,8 +102,7 @@ fn utf16(file: &str, bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, B
         _ => {
             let source = Source::new(file, String::from_utf16_lossy(&units));
             let at = source.text.find('\u{fffd}').unwrap_or(source.text.len());
-            let diagnostic =
-                source.error(at..at + 1, "the file is not valid UTF-16 from here on").help(CURE);
+            let diagnostic = source.error(at..at + 1, "the file is not valid UTF-16 from here on").help(CURE);
             Err(Box::new((source, diagnostic)))
         }
     }

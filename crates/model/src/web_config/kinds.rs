@@ -30,7 +30,10 @@ pub(super) fn expected(kind: Kind) -> String {
         Kind::NumberOrAny { most } => format!("expected -1 for any, or a whole number from 0 to {most}"),
         Kind::TimeSpan { most } => {
             let (hours, minutes) = (most / 3600, most / 60 % 60);
-            format!("expected hh:mm:ss up to {hours}:{minutes:02}:{:02}, minutes and seconds to 59", most % 60)
+            format!(
+                "expected hh:mm:ss up to {hours}:{minutes:02}:{:02}, minutes and seconds to 59",
+                most % 60
+            )
         }
         Kind::Choice(names) => format!("expected {}", listed(names, "or")),
         Kind::Flags(names) => format!("expected names with commas: {}", names.join(", ")),
@@ -124,7 +127,11 @@ mod tests {
         let names: &[&str] = &["None", "Ssl"];
         for (kind, good, bad) in [
             (Kind::Bool, &["true", "FALSE"][..], &["yes", "1", ""][..]),
-            (Kind::Number { least: 1, most: 3 }, &["1", "3", "003"], &["0", "4", "-1", "+1", " 1", "1.0", "0x1"]),
+            (
+                Kind::Number { least: 1, most: 3 },
+                &["1", "3", "003"],
+                &["0", "4", "-1", "+1", " 1", "1.0", "0x1"],
+            ),
             (Kind::NumberOrAny { most: 9 }, &["-1", "0", "9"], &["-2", "10", ""]),
             (Kind::Choice(names), &["none", "Ssl"], &["", "Ssl,None"]),
             (Kind::Flags(names), &["", "Ssl, none", "Ssl"], &["Tls", "Ssl|None"]),

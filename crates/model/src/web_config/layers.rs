@@ -207,7 +207,7 @@ impl Walk<'_, '_> {
             let path = place.text("path");
             let message = format!(
                 "the sections for '{}' are not applied: {} cannot differ below a part of the app",
-                super::walk::shorten(path),
+                super::hints::shorten(path),
                 section.element.name
             );
             let at = place.place("path");

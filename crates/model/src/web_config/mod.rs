@@ -5,6 +5,7 @@
 //! stand where. No file is read here.
 
 mod decode;
+mod hints;
 mod kinds;
 mod layers;
 mod problems;

@@ -22,7 +22,11 @@ impl Problems {
     pub fn render(&self) -> String {
         let show = |diagnostic: &Diagnostic| {
             let parent = self.parents.iter().find(|source| source.file == diagnostic.file);
-            let source = if diagnostic.file == self.source.file { &self.source } else { parent.unwrap_or(&self.source) };
+            let source = if diagnostic.file == self.source.file {
+                &self.source
+            } else {
+                parent.unwrap_or(&self.source)
+            };
             render(std::slice::from_ref(diagnostic), source)
         };
         let blocks: Vec<String> = self.diagnostics.iter().map(show).collect();

@@ -99,7 +99,9 @@ fn walk(page: &mut String, element: &Element, path: &str) {
     }
     if element.name == "aspNetCore" {
         page.push_str("### handlerSettings: known names\n\n");
-        page.push_str("Names count in any case; of several the first one counts. An unknown one is warned about.\n\n");
+        page.push_str(
+            "Names count in any case; of several the first one counts. An unknown one is warned about.\n\n",
+        );
         attributes(page, HANDLER_SETTINGS);
     }
 }

@@ -4,19 +4,16 @@ use std::collections::HashMap;
 
 use roxmltree::{Attribute as XmlAttribute, Node};
 
+use super::hints::{advice, meant, shorten};
 use super::kinds;
 use super::report::{Place, Report};
 use super::schema::{
-    Attribute, Collection, Element, Kind, LOCATION, NOTHING, Need, ROOT, Role, Support, UNIVERSAL, belongs_in,
+    Attribute, Collection, Element, Kind, LOCATION, NOTHING, Need, ROOT, Role, Support, UNIVERSAL,
 };
 use super::tree::{Given, Set};
-use crate::suggest::nearest;
 
 /// Attributes that say that a section stands in another file, or is encrypted.
 const ELSEWHERE: &[&str] = &["configSource", "configProtectionProvider"];
-
-/// Longer lists of known names help nobody.
-const MOST_NAMES: usize = 12;
 
 /// Walks the elements of one file.
 pub(super) struct Walk<'r, 's> {
@@ -179,7 +176,11 @@ impl Walk<'_, '_> {
             into.items.push(set);
             return;
         }
-        if items.keys.first().is_some_and(|key| set.text(key).is_empty() && items.item.attribute(key).is_some_and(is_needed)) {
+        if items
+            .keys
+            .first()
+            .is_some_and(|key| set.text(key).is_empty() && items.item.attribute(key).is_some_and(is_needed))
+        {
             // Told already: an entry without its name is no entry.
             return;
         }
@@ -220,20 +221,28 @@ impl Walk<'_, '_> {
     /// `remove` names the key and nothing else.
     fn removal(&mut self, node: Node<'_, '_>, set: &mut Set, items: &'static Collection) {
         for attribute in plain(node) {
-            match items.keys.iter().find(|key| **key == attribute.name()).and_then(|key| items.item.attribute(key)) {
+            match items
+                .keys
+                .iter()
+                .find(|key| **key == attribute.name())
+                .and_then(|key| items.item.attribute(key))
+            {
                 Some(row) => self.given(&attribute, row, set),
                 // Other attributes of the entry are common here, and do no harm.
                 None if items.item.attribute(attribute.name()).is_some() => {}
                 None => self.unknown_attribute(&attribute, "remove", items.keys),
             }
         }
-        let missing = items.keys.first().filter(|key| {
-            set.given(key).is_none() && items.item.attribute(key).is_some_and(is_needed)
-        });
+        let missing = items
+            .keys
+            .first()
+            .filter(|key| set.given(key).is_none() && items.item.attribute(key).is_some_and(is_needed));
         if let Some(key) = missing {
-            self.report.violation(set.at, format!("the attribute '{key}' of 'remove' is missing"), |problem| {
-                problem.help(format!("write {key}=\"…\": which entry is to be removed"))
-            });
+            self.report.violation(
+                set.at,
+                format!("the attribute '{key}' of 'remove' is missing"),
+                |problem| problem.help(format!("write {key}=\"…\": which entry is to be removed")),
+            );
         }
     }
 
@@ -248,7 +257,8 @@ impl Walk<'_, '_> {
             } else if element.is_kept_elsewhere(name) {
                 let at = Place::new(self.layer, attribute.range_qname());
                 let message = format!("{} is kept elsewhere: '{name}' is not followed", element.name);
-                self.report.violation(at, message, |problem| problem.help("write the section out in this file"));
+                self.report
+                    .violation(at, message, |problem| problem.help("write the section out in this file"));
             } else {
                 let known = element.attributes.iter().map(|row| row.name);
                 misspelt.extend(meant(name, known.clone()));
@@ -313,82 +323,10 @@ impl Walk<'_, '_> {
             });
         }
     }
-
-    fn unknown_attribute(&mut self, attribute: &XmlAttribute<'_, '_>, element: &str, known: &[&str]) {
-        let name = attribute.name();
-        let at = Place::new(self.layer, attribute.range_qname());
-        let message = format!("unknown attribute '{}' of '{element}'", shorten(name));
-        self.report.violation(at, message, |problem| match meant(name, known.iter().copied()) {
-            Some(meant) => problem.help(format!("did you mean '{meant}'?")),
-            None => problem.help("remove it"),
-        });
-    }
-
-    fn unknown_element(&mut self, child: Node<'_, '_>, parent: &Element, path: &str) {
-        let name = child.tag_name().name();
-        let here = |(group, section): &(String, String)| group == path && section == name;
-        if self.declared.iter().any(here) {
-            return;
-        }
-        let mut known: Vec<&str> = parent.inside().collect();
-        if parent.name == ROOT.name {
-            known.push(LOCATION.name);
-        }
-        let at = self.tag(child);
-        let message = format!("unknown element '{}' in '{}'", shorten(name), parent.name);
-        let list = parent.children.iter().find(|child| {
-            name != "add" && child.items.is_some_and(|items| items.item.name == name)
-        });
-        let elsewhere = match (list, belongs_in(name)) {
-            (Some(list), _) => Some(format!("into {}", list.name)),
-            (None, Some(path)) if path.is_empty() => Some("directly into configuration".to_owned()),
-            (None, Some(path)) => Some(format!("into {path}")),
-            (None, None) => None,
-        };
-        let declarable = parent.role == Role::Group;
-        self.report.violation(at, message, |problem| {
-            if let Some(place) = elsewhere {
-                problem.help(format!("it belongs {place}"))
-            } else if let Some(meant) = meant(name, known.iter().copied()) {
-                problem.help(format!("did you mean '{meant}'?"))
-            } else if declarable {
-                problem.help("remove it, or declare it in configSections")
-            } else if known.is_empty() {
-                problem.help(format!("remove it: '{}' holds no elements", parent.name))
-            } else if known.len() <= MOST_NAMES {
-                problem.help(format!("known elements are {}", known.join(", ")))
-            } else {
-                problem.help("remove it")
-            }
-        });
-    }
 }
 
 fn is_needed(row: &Attribute) -> bool {
     row.need != Need::Optional
-}
-
-/// What a note says after `help:`, where it is no sentence.
-pub(super) fn advice(text: &str) -> String {
-    let text = text.trim_end_matches('.');
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// The name that was probably meant. In long names with a common end many edits are forgiven, and the beginning is
-/// what differs.
-fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    const LONG: usize = 8;
-    let begins = |other: &str| {
-        let first = |text: &str| text.chars().next().map(|c| c.to_ascii_lowercase());
-        first(other) == first(name)
-    };
-    nearest(name, known).filter(|other| other.len() <= LONG || begins(other))
 }
 
 /// Stands for an entry that was taken away.
@@ -396,17 +334,6 @@ static GONE: Element = NOTHING;
 
 /// Attributes that count: those with a namespace belong to transformations.
 fn plain<'a, 'i>(node: Node<'a, 'i>) -> impl Iterator<Item = XmlAttribute<'a, 'i>> {
-    node.attributes().filter(|attribute| {
-        attribute.namespace().is_none() && !UNIVERSAL.contains(&attribute.name())
-    })
-}
-
-/// A text as long as a message can bear.
-pub(super) fn shorten(text: &str) -> String {
-    const LONGEST: usize = 60;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(LONGEST).collect();
-    format!("{start}…")
+    node.attributes()
+        .filter(|attribute| attribute.namespace().is_none() && !UNIVERSAL.contains(&attribute.name()))
 }

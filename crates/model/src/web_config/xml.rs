@@ -173,6 +173,7 @@ fn explain(source: &Source, outline: &Outline, error: &Error) -> Diagnostic {
             }
         }
         Error::UnclosedRootNode | Error::UnexpectedEndOfStream => unclosed(source, outline, &problem),
+        Error::NoRootNode if outline.cut_off.is_some() => unclosed(source, outline, &problem),
         Error::NoRootNode => source
             .error_in_file("the file is empty: it holds no element")
             .help("publish the app again: dotnet publish writes a web.config"),
@@ -205,7 +206,8 @@ fn explain(source: &Source, outline: &Outline, error: &Error) -> Diagnostic {
         Error::InvalidName(_) => problem(one, "no name begins like this".to_owned())
             .help("begin with a letter, directly behind the '<' or the space"),
         Error::InvalidChar2("a whitespace", ..) => {
-            problem(one, "a space is missing between two attributes".to_owned()).help("write one here")
+            problem(one, "a space is missing between two attributes".to_owned())
+                .help("write one here, or see whether a quote is missing before")
         }
         Error::InvalidChar(b'=', ..) => {
             problem(one, "an attribute has no value".to_owned()).help("write name=\"value\"")

@@ -189,29 +189,6 @@ impl Output {
         self.flush(wire, env)
     }
 
-    /// Sends an interim response now, also when corked, if it is wanted.
-    pub(crate) fn interim(
-        &mut self,
-        wire: &Wire,
-        env: Env<'_>,
-        status: u16,
-        headers: HeaderBlockRef<'_>,
-    ) -> Result<(), Gone> {
-        if self.phase != Phase::Waiting || self.facts.version < 11 {
-            return Ok(());
-        }
-        match status {
-            100 if self.take_expect() => {}
-            102..=199 if self.queue.pending() < env.limits.write_window => {}
-            _ => return Ok(()),
-        }
-        if let Err(error) = encode::interim(self.queue.tail(), status, headers) {
-            tracing::warn!(%error, status, "an interim response cannot be sent and is left out");
-            return Ok(());
-        }
-        self.flush(wire, env)
-    }
-
     /// After an upgrade: ends our direction behind everything queued.
     pub(crate) fn end_sending(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
         if self.phase == Phase::Raw && self.ending.is_none() {

@@ -67,6 +67,29 @@ impl Output {
         Ok(())
     }
 
+    /// Sends an interim response now, also when corked, if it is wanted.
+    pub(crate) fn interim(
+        &mut self,
+        wire: &Wire,
+        env: Env<'_>,
+        status: u16,
+        headers: HeaderBlockRef<'_>,
+    ) -> Result<(), Gone> {
+        if self.phase != Phase::Waiting || self.facts.version < 11 {
+            return Ok(());
+        }
+        match status {
+            100 if self.take_expect() => {}
+            102..=199 if self.queue.pending() < env.limits.write_window => {}
+            _ => return Ok(()),
+        }
+        if let Err(error) = encode::interim(self.queue.tail(), status, headers) {
+            tracing::warn!(%error, status, "an interim response cannot be sent and is left out");
+            return Ok(());
+        }
+        self.flush(wire, env)
+    }
+
     /// The length stays unknown: the body is chunked, or ends with the connection for HTTP/1.0.
     pub(super) fn settle(&mut self, env: Env<'_>) {
         let framing = if self.facts.version >= 11 { Framing::Chunked } else { Framing::UntilClose };

@@ -64,13 +64,17 @@ impl Client {
         Ok(count)
     }
 
+    /// The beginning of what has been read and not been used.
+    fn shown(&self) -> String {
+        let start = &self.buffer[..self.buffer.len().min(500)];
+        format!("{} bytes: {:?}", self.buffer.len(), String::from_utf8_lossy(start))
+    }
+
     fn need(&mut self, what: &str) {
         match self.fill() {
-            Ok(0) => panic!("closed while reading {what}; got {:?}", String::from_utf8_lossy(&self.buffer)),
+            Ok(0) => panic!("closed while reading {what}; got {}", self.shown()),
             Ok(_) => {}
-            Err(error) => {
-                panic!("{error} while reading {what}; got {:?}", String::from_utf8_lossy(&self.buffer))
-            }
+            Err(error) => panic!("{error} while reading {what}; got {}", self.shown()),
         }
     }
 
@@ -165,7 +169,7 @@ impl Client {
 
     /// Everything until the server closes cleanly.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
-        while self.fill().unwrap_or_else(|error| panic!("{error}; got {:?}", self.buffer)) > 0 {}
+        while self.fill().unwrap_or_else(|error| panic!("{error}")) > 0 {}
         std::mem::take(&mut self.buffer)
     }
 
@@ -185,7 +189,7 @@ impl Client {
         loop {
             match self.fill() {
                 Ok(0) => {
-                    panic!("closed cleanly instead of reset; got {:?}", String::from_utf8_lossy(&self.buffer))
+                    panic!("closed cleanly instead of reset; got {}", self.shown())
                 }
                 Ok(_) => {}
                 Err(error) => {

@@ -204,6 +204,5 @@ fn stopping_page() -> Page {
         cure: "Try again in a moment.".to_owned(),
         detail: None,
         retry_after: Some(1),
-        ..Page::default()
     }
 }

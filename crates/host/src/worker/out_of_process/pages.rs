@@ -28,7 +28,6 @@ pub(super) fn failure(
         cure: failure.cure,
         detail: failure.detail,
         retry_after: retry_after.map(whole_seconds),
-        ..Page::default()
     })
 }
 
@@ -36,11 +35,12 @@ pub(super) fn failure(
 pub(super) fn stopping() -> PageHandler {
     PageHandler::new(&Page {
         status: StatusCode::UNAVAILABLE.number,
+        sub_status: StatusCode::UNAVAILABLE.sub_status,
         title: "The app is stopping".to_owned(),
         cause: "The application is stopping.".to_owned(),
         cure: "Try again in a moment.".to_owned(),
+        detail: None,
         retry_after: Some(1),
-        ..Page::default()
     })
 }
 

@@ -51,11 +51,14 @@ pub const ASP_NET_CORE: &[Attribute] = &[
 ];
 
 const ENVIRONMENT_VARIABLES: Collection = Collection::add("", &[], &["name"])
-    .of(Element::part("environmentVariable", "One variable; of equal names, in any case, the last one counts.")
-        .attributes(&[
-            name("name", "The variable's name."),
-            Attribute { default: None, ..text("value", "Its value; may be empty.").required() },
-        ]))
+    .of(Element::part(
+        "environmentVariable",
+        "One variable; of equal names, in any case, the last one counts.",
+    )
+    .attributes(&[
+        name("name", "The variable's name."),
+        Attribute { default: None, ..text("value", "Its value; may be empty.").required() },
+    ]))
     .last_wins()
     .without_remove();
 
@@ -89,14 +92,19 @@ const WINDOWS_ONLY: &str = "Leave it out: it has no meaning on Linux.";
 
 /// What `handlerSettings` may hold: name, kind and default of each value.
 pub const HANDLER_SETTINGS: &[Attribute] = &[
-    text("handlerVersion", "Which version of the module's out-of-process handler to use.").instead(WINDOWS_ONLY),
+    text("handlerVersion", "Which version of the module's out-of-process handler to use.")
+        .instead(WINDOWS_ONLY),
     text("debugFile", "Where the module's debug log goes; relative to the app's folder."),
     text(
         "debugLevel",
         "Words of the debug log, with commas: error, warning, info, trace; console, file, eventlog.",
     ),
     flag("setCurrentDirectory", "true", "Whether the app's folder is its current directory (in-process)."),
-    flag("callStartupHook", "true", "Whether an exception during the start is shown with its stack (in-process)."),
+    flag(
+        "callStartupHook",
+        "true",
+        "Whether an exception during the start is shown with its stack (in-process).",
+    ),
     Attribute::new(
         "stackSize",
         Kind::Text,

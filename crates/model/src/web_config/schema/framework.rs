@@ -2,8 +2,7 @@
 
 use super::{Element, Support};
 
-const APPSETTINGS: &str =
-    "ASP.NET Core does not read it: put the values into appsettings.json, or into aspNetCore/environmentVariables.";
+const APPSETTINGS: &str = "ASP.NET Core does not read it: put the values into appsettings.json, or into aspNetCore/environmentVariables.";
 const REMOVE: &str = "Remove it: ASP.NET Core does not read it.";
 
 const fn section(name: &'static str, doc: &'static str) -> Element {
@@ -37,7 +36,11 @@ pub(super) const FRAMEWORK: &[Element] = &[
     Element::silent("system.data.oledb", "OLE DB settings of the .NET Framework."),
     Element::silent("system.data.oracleclient", "Oracle settings of the .NET Framework."),
     Element::silent("system.data.sqlclient", "SQL settings of the .NET Framework."),
-    group("system.diagnostics", "Tracing of the .NET Framework.", "Set logging up under Logging in appsettings.json."),
+    group(
+        "system.diagnostics",
+        "Tracing of the .NET Framework.",
+        "Set logging up under Logging in appsettings.json.",
+    ),
     Element::silent("system.drawing", "Drawing settings of the .NET Framework."),
     group(
         "system.identityModel",
@@ -69,7 +72,9 @@ pub(super) const FRAMEWORK: &[Element] = &[
     ),
     group("system.serviceModel.activation", "WCF activation.", "Remove it: only HTTP is served."),
     Element::silent("system.transactions", "Transactions of the .NET Framework."),
-    Element::group("system.web", "ASP.NET of the .NET Framework.").support(Support::Silent).children(SYSTEM_WEB),
+    Element::group("system.web", "ASP.NET of the .NET Framework.")
+        .support(Support::Silent)
+        .children(SYSTEM_WEB),
     group("system.web.extensions", "AJAX of ASP.NET.", "Set JSON options in the app's code."),
     Element::silent("system.web.webPages", "Razor of ASP.NET."),
     Element::silent("system.web.webPages.razor", "Razor of ASP.NET; ASP.NET Core uses _ViewImports.cshtml."),

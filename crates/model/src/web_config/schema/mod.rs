@@ -272,7 +272,11 @@ impl Element {
 
 impl Collection {
     /// `add`, `remove` and `clear`, entries identified by these attributes, case not counting.
-    const fn add(item_doc: &'static str, attributes: &'static [Attribute], keys: &'static [&'static str]) -> Self {
+    const fn add(
+        item_doc: &'static str,
+        attributes: &'static [Attribute],
+        keys: &'static [&'static str],
+    ) -> Self {
         Self {
             item: Element::part("add", item_doc).attributes(attributes),
             remove: Some("remove"),
@@ -315,7 +319,8 @@ pub(super) fn belongs_in(name: &str) -> Option<String> {
             if child.name == name {
                 return Some(path.to_owned());
             }
-            let below = if path.is_empty() { child.name.to_owned() } else { format!("{path}/{}", child.name) };
+            let below =
+                if path.is_empty() { child.name.to_owned() } else { format!("{path}/{}", child.name) };
             if let Some(found) = find(child, name, &below) {
                 return Some(found);
             }

@@ -22,13 +22,11 @@ pub(super) const OTHERS: &[Element] = &[
         "Files that stand for a folder.",
         "Use UseDefaultFiles before UseStaticFiles in the app, or a rewrite rule.",
     ),
-    Element::section("directoryBrowse", "Listings of folders.")
-        .support(Support::Silent)
-        .attributes(&[
-            flag("enabled", "false", "Whether there are listings.")
-                .instead("Use UseDirectoryBrowser in the app if listings are wanted."),
-            Attribute::new("showFlags", Kind::Text, Some(""), "What they show."),
-        ]),
+    Element::section("directoryBrowse", "Listings of folders.").support(Support::Silent).attributes(&[
+        flag("enabled", "false", "Whether there are listings.")
+            .instead("Use UseDirectoryBrowser in the app if listings are wanted."),
+        Attribute::new("showFlags", Kind::Text, Some(""), "What they show."),
+    ]),
     Element::ignored("fastCgi", "FastCGI programs.", "Remove it: only the ASP.NET Core app is run."),
     Element::refused(
         "globalModules",

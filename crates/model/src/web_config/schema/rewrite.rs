@@ -107,29 +107,32 @@ const MAPS: Collection =
 const VARIABLES: Collection = Collection::add("One variable.", &[name("name", "Its name.")], &["name"]);
 
 /// The group.
-pub(super) const REWRITE: Element =
-    Element::group("rewrite", "URL rewriting: redirects and rewrites before the app sees a request.").children(&[
-        Element::section("rules", "The rules, in order.")
-            .attributes(&[flag("useOriginalURLEncoding", "true", "Whether {UNENCODED_URL} is as it was sent.")
-                .instead("Leave it out: it is always as it was sent.")])
-            .items(&RULES),
-        Element::refused(
-            "globalRules",
-            "Rules of the whole server.",
-            "Move them into rules: a web.config holds rules of its own app only.",
-        ),
-        Element::section("rewriteMaps", "Tables that rules look values up in.").items(&MAPS),
-        Element::section("allowedServerVariables", "Which variables rules may set; here all are allowed.")
-            .support(Support::Silent)
-            .items(&VARIABLES),
-        Element::ignored(
-            "outboundRules",
-            "Rules about responses.",
-            "Change responses in middleware of the app; fixed headers go into httpProtocol/customHeaders.",
-        ),
-        Element::ignored(
-            "providers",
-            "Providers of values for rules.",
-            "Use a rewriteMap, or the rewriting middleware of the app.",
-        ),
-    ]);
+pub(super) const REWRITE: Element = Element::group(
+    "rewrite",
+    "URL rewriting: redirects and rewrites before the app sees a request.",
+)
+.children(&[
+    Element::section("rules", "The rules, in order.")
+        .attributes(&[flag("useOriginalURLEncoding", "true", "Whether {UNENCODED_URL} is as it was sent.")
+            .instead("Leave it out: it is always as it was sent.")])
+        .items(&RULES),
+    Element::refused(
+        "globalRules",
+        "Rules of the whole server.",
+        "Move them into rules: a web.config holds rules of its own app only.",
+    ),
+    Element::section("rewriteMaps", "Tables that rules look values up in.").items(&MAPS),
+    Element::section("allowedServerVariables", "Which variables rules may set; here all are allowed.")
+        .support(Support::Silent)
+        .items(&VARIABLES),
+    Element::ignored(
+        "outboundRules",
+        "Rules about responses.",
+        "Change responses in middleware of the app; fixed headers go into httpProtocol/customHeaders.",
+    ),
+    Element::ignored(
+        "providers",
+        "Providers of values for rules.",
+        "Use a rewriteMap, or the rewriting middleware of the app.",
+    ),
+]);

@@ -16,17 +16,12 @@ pub(super) const WEB_SOCKET: Element = Element::section("webSocket", "WebSockets
     .instead("Set WebSocketOptions.KeepAliveInterval in the app."),
 ]);
 
-const HEADERS: Collection = Collection::add(
-    "One header.",
-    &[name("name", "Its name."), text("value", "Its value.")],
-    &["name"],
-);
+const HEADERS: Collection =
+    Collection::add("One header.", &[name("name", "Its name."), text("value", "Its value.")], &["name"]);
 
 pub(super) const HTTP_PROTOCOL: Element = Element::section("httpProtocol", "Response headers.")
-    .attributes(&[
-        flag("allowKeepAlive", "true", "Whether connections are kept for further requests.")
-            .instead("Leave it out: connections are always kept while both sides want it."),
-    ])
+    .attributes(&[flag("allowKeepAlive", "true", "Whether connections are kept for further requests.")
+        .instead("Leave it out: connections are always kept while both sides want it.")])
     .children(&[
         Element::part("customHeaders", "Headers of every response; removing X-Powered-By is harmless.")
             .items(&HEADERS),
@@ -43,32 +38,43 @@ const ERRORS: Collection = Collection::add("", &[], &["statusCode", "subStatusCo
 )
 .attributes(&[
     number("statusCode", 400, 999, "", "The status.").required(),
-    Attribute::new("subStatusCode", Kind::NumberOrAny { most: 999 }, Some("-1"), "The sub-status; -1 is any."),
+    Attribute::new(
+        "subStatusCode",
+        Kind::NumberOrAny { most: 999 },
+        Some("-1"),
+        "The sub-status; -1 is any.",
+    ),
     text("prefixLanguageFilePath", "A folder with one folder per language, before path."),
     name("path", "A file below the app's folder, or a URL, as responseMode says."),
-    choice("responseMode", RESPONSE_MODES, "File", "Whether path is a file, a path of the app or a redirect."),
+    choice(
+        "responseMode",
+        RESPONSE_MODES,
+        "File",
+        "Whether path is a file, a path of the app or a redirect.",
+    ),
 ]));
 
-pub(super) const HTTP_ERRORS: Element = Element::section("httpErrors", "Pages for failures of the host itself.")
-    .attributes(&[
-        choice(
-            "errorMode",
-            &["DetailedLocalOnly", "Custom", "Detailed"],
-            "DetailedLocalOnly",
-            "Who sees details: clients on this machine, nobody, everybody.",
-        ),
-        choice(
-            "existingResponse",
-            &["Auto", "Replace", "PassThrough"],
-            "Auto",
-            "Whether a body that the app made is replaced.",
-        ),
-        text("defaultPath", "The page for statuses without one of their own."),
-        choice("defaultResponseMode", RESPONSE_MODES, "File", "What defaultPath is."),
-        text("detailedMoreInformationLink", "A link on IIS's detailed pages."),
-        flag("allowAbsolutePathsWhenDelegated", "false", "Whether path may be absolute."),
-    ])
-    .items(&ERRORS);
+pub(super) const HTTP_ERRORS: Element =
+    Element::section("httpErrors", "Pages for failures of the host itself.")
+        .attributes(&[
+            choice(
+                "errorMode",
+                &["DetailedLocalOnly", "Custom", "Detailed"],
+                "DetailedLocalOnly",
+                "Who sees details: clients on this machine, nobody, everybody.",
+            ),
+            choice(
+                "existingResponse",
+                &["Auto", "Replace", "PassThrough"],
+                "Auto",
+                "Whether a body that the app made is replaced.",
+            ),
+            text("defaultPath", "The page for statuses without one of their own."),
+            choice("defaultResponseMode", RESPONSE_MODES, "File", "What defaultPath is."),
+            text("detailedMoreInformationLink", "A link on IIS's detailed pages."),
+            flag("allowAbsolutePathsWhenDelegated", "false", "Whether path may be absolute."),
+        ])
+        .items(&ERRORS);
 
 const HANDLERS: Collection = Collection::add(
     "One mapping.",

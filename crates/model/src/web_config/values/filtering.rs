@@ -55,5 +55,8 @@ fn limits(set: &Set) -> RequestLimits {
 }
 
 fn listed(list: &Set, attribute: &str) -> Vec<Listed> {
-    list.items.iter().map(|item| Listed { name: item.owned(attribute), allowed: item.is("allowed") }).collect()
+    list.items
+        .iter()
+        .map(|item| Listed { name: item.owned(attribute), allowed: item.is("allowed") })
+        .collect()
 }

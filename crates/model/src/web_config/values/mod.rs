@@ -1,25 +1,26 @@
 //! What a `web.config` says, typed.
 
+mod authentication;
 mod filtering;
 mod module;
 mod rewriting;
 mod security;
 mod server;
 
-pub use module::{AspNetCore, HandlerSettings, Launcher, launcher};
-pub use security::{
-    Access, AddressRule, Authentication, AuthorizationRule, BasicAuthentication, CertificateMapping,
-    CertificateRule, DenyAction, IpSecurity, ManyToOneMapping, OneToOneMapping, Security, TokenChecking,
-    WindowsAuthentication,
+pub use authentication::{
+    Authentication, BasicAuthentication, CertificateMapping, CertificateRule, ManyToOneMapping,
+    OneToOneMapping, TokenChecking, WindowsAuthentication,
 };
+pub use module::{AspNetCore, HandlerSettings, Launcher, launcher};
+pub use security::{Access, AddressRule, AuthorizationRule, DenyAction, IpSecurity, Security};
 pub use server::{
     ApplicationInitialization, ErrorMode, ErrorPage, ExistingResponse, HandlerMapping, HttpErrors,
     InitializationPage, Modules, ResponseMode, WebSocket,
 };
 
+use super::hints::advice;
 use super::report::Report;
 use super::tree::Set;
-use super::walk::advice;
 use crate::filtering::RequestFiltering;
 use crate::rewrite::RewriteConfig;
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::expand::expand;
 use crate::hosting_model::HostingModel;
 use crate::suggest::nearest;
+use crate::web_config::hints::{advice, shorten};
 use crate::web_config::kinds;
 use crate::web_config::report::Report;
 use crate::web_config::schema::{DEBUG_LEVEL, HANDLER_SETTINGS, Kind};
 use crate::web_config::tree::Set;
-use crate::web_config::walk::{advice, shorten};
 
 /// The `aspNetCore` element. Texts are as written: `%VAR%` is not expanded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,9 +176,7 @@ fn handler_settings(list: &Set, report: &mut Report<'_>) -> HandlerSettings {
         met.push(row.name);
         if let Some(instead) = row.instead {
             let message = format!("the handlerSetting '{}' has no effect here", row.name);
-            report.warning(item.place("name"), message, |problem| {
-                problem.help(advice(instead))
-            });
+            report.warning(item.place("name"), message, |problem| problem.help(advice(instead)));
         }
         let fits = kinds::fits(row.kind, value);
         if row.kind == Kind::Bool && !fits {
@@ -190,9 +188,8 @@ fn handler_settings(list: &Set, report: &mut Report<'_>) -> HandlerSettings {
             });
         } else if !fits {
             let message = format!("'{}' is no value for the handlerSetting '{}'", shorten(value), row.name);
-            report.refusal(item.place("value"), message, |problem| {
-                problem.expected(kinds::expected(row.kind))
-            });
+            report
+                .refusal(item.place("value"), message, |problem| problem.expected(kinds::expected(row.kind)));
             continue;
         }
         settings.set(row.name, item, report);

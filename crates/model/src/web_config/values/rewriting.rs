@@ -1,12 +1,12 @@
 //! The values of `rewrite` and `httpRedirect`: both become rules.
 
 use crate::rewrite::{
-    Action, Condition, Conditions, LogicalGrouping, MapEntry, MatchType, MatchUrl, PatternSyntax, RedirectType,
-    RewriteConfig, RewriteMap, Rule, ServerVariable,
+    Action, Condition, Conditions, LogicalGrouping, MapEntry, MatchType, MatchUrl, PatternSyntax,
+    RedirectType, RewriteConfig, RewriteMap, Rule, ServerVariable,
 };
+use crate::web_config::hints::shorten;
 use crate::web_config::report::Report;
 use crate::web_config::tree::Set;
-use crate::web_config::walk::shorten;
 
 pub(super) fn read(server: &Set, report: &mut Report<'_>) -> RewriteConfig {
     let mut config = RewriteConfig::default();
@@ -146,9 +146,11 @@ fn redirects(set: &Set, report: &mut Report<'_>) -> Vec<Rule> {
     let status = RedirectType::parse(set.text("httpResponseStatus")).unwrap_or(RedirectType::Found);
     let destination = set.text("destination");
     if destination.is_empty() && set.items.is_empty() {
-        report.violation(set.place("destination"), "httpRedirect is enabled without a destination", |problem| {
-            problem.help("write destination=\"https://…\", or enabled=\"false\"")
-        });
+        report.violation(
+            set.place("destination"),
+            "httpRedirect is enabled without a destination",
+            |problem| problem.help("write destination=\"https://…\", or enabled=\"false\""),
+        );
     }
     let some = set.items.iter().map(|item| (item.text("wildcard"), item.text("destination"), item.at));
     let mut rules = Vec::new();

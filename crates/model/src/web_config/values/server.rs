@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::not_enforced;
+use crate::web_config::hints::shorten;
 use crate::web_config::report::Report;
 use crate::web_config::tree::Set;
-use crate::web_config::walk::shorten;
 
 /// `webSocket`, but for whether it is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,7 +230,8 @@ pub(super) fn handlers(set: &Set, report: &mut Report<'_>) -> Vec<HandlerMapping
         let modules = item.text("modules");
         let ours = modules.split(',').any(|module| {
             let module = module.trim();
-            module.eq_ignore_ascii_case("AspNetCoreModule") || module.eq_ignore_ascii_case("AspNetCoreModuleV2")
+            module.eq_ignore_ascii_case("AspNetCoreModule")
+                || module.eq_ignore_ascii_case("AspNetCoreModuleV2")
         });
         for (attribute, what) in [("path", "paths"), ("verb", "methods")] {
             if ours && item.given(attribute).is_some_and(|given| given.text != "*") {
@@ -266,10 +267,7 @@ pub(super) fn modules(set: &Set, report: &mut Report<'_>) -> Modules {
         let message = format!("the module '{}' needs IIS", shorten(item.text("name")));
         report.warning(item.at, message, |problem| problem.help("write it as middleware of the app"));
     }
-    Modules {
-        added: set.items.iter().map(|item| item.owned("name")).collect(),
-        removed: set.removed.clone(),
-    }
+    Modules { added: set.items.iter().map(|item| item.owned("name")).collect(), removed: set.removed.clone() }
 }
 
 pub(super) fn application_initialization(set: &Set, report: &mut Report<'_>) -> ApplicationInitialization {
