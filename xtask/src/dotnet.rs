@@ -4,7 +4,7 @@
 
 mod kit;
 mod locate;
-mod npm;
+pub(crate) mod npm;
 mod roslyn;
 
 pub(crate) use locate::Dotnet;

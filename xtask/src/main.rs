@@ -11,6 +11,7 @@ mod command;
 mod demo;
 mod dotnet;
 mod managed;
+mod mcp;
 mod paths;
 mod prerequisites;
 mod test;

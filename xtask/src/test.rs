@@ -2,7 +2,7 @@
 
 use crate::command::{Step, cargo};
 use crate::dotnet::Toolchain;
-use crate::{managed, paths, prerequisites, tidy};
+use crate::{managed, mcp, paths, prerequisites, tidy};
 use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
             .cure("the failed managed tests are listed above")
             .run_within(MANAGED_LIMIT)?;
     }
+    let mcp = mcp::prepare()?;
     cargo().args(["build", "--package", "mews"]).cure("see the compiler's errors above").run()?;
     cargo()
         .arg("test")
@@ -38,6 +39,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         .envs(&dotnet)
         .env("MEWS_TEST_DOTNET_ROOT", &toolchain.runtime.root)
         .env("MEWS_TEST_APPS", paths::managed_output())
+        .env("MEWS_TEST_MCP", mcp)
         .env("MEWS_TEST_BINARY", paths::mews("debug"))
         .cure("the errors or failed tests are listed above")
         .run()

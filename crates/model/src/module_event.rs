@@ -79,6 +79,11 @@ pub const fn start_failure_event(code: StatusCode) -> Option<u16> {
     }
 }
 
+/// The event of an in-process app that ended although nobody had told it to, with some output or without any.
+pub const fn unasked_stop_event(with_output: bool) -> u16 {
+    if with_output { 1035 } else { 1011 }
+}
+
 use EventLevel::{Error, Information, Warning};
 use Logged::{Never, When};
 
@@ -154,7 +159,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         "The app failed to start",
         "The app threw an exception, ended, or took too long before its server had started. The line tells which.",
         When("A start of an in-process app fails once its files have been found good."),
-        &["500.30", "500.37", "1011", "1018"],
+        &["500.30", "500.37", "1018"],
     ),
     event(
         1008,
@@ -177,17 +182,17 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Error,
         "The application could not be created",
         "The start failed before the app's own code ran. The line tells the cause and the cure.",
-        When(
-            "The files, the .NET installation or a framework that an in-process app needs are not as they should be.",
-        ),
-        &["500.0", "500.31", "500.32", "500.33", "500.38", "1027", "1031"],
+        When("The managed half of the server, which is a part of Mews, is missing or cannot be used."),
+        &["500.33", "1027", "1031"],
     ),
     event(
         1011,
         Error,
         "The app ended, without output",
         "`Main` returned, or the process ended, and nothing had been written to stdout or stderr.",
-        When("An in-process app ends although nobody told it to, and has said nothing."),
+        When(
+            "An in-process app, or the worker of an out-of-process one, ends although nobody told it to, and has said nothing.",
+        ),
         &["500.30", "1035"],
     ),
     event(
@@ -210,9 +215,10 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         1018,
         Error,
         "Unhandled exception",
-        "An exception that nobody caught ended the app. The line holds its type and message, the lines after it the stack.",
-        When("An in-process app dies of an exception, while it starts or later."),
-        &["500.30", "503", "1011"],
+        "An exception that nobody caught, a stack overflow or `Environment.FailFast` ended the app. The line holds the \
+         reason; the stack is in the app's output before it.",
+        When("An in-process app that had started dies of an exception. One that dies while it starts is 1007."),
+        &["503", "1007", "1011"],
     ),
     event(
         1020,
@@ -321,7 +327,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Information,
         "The app was stopped",
         "An in-process app has ended as it was told to.",
-        When("An in-process app has ended after a stop."),
+        When("An in-process app's `Main` has returned after Mews told it to stop."),
         &["1005", "1032"],
     ),
     event(
@@ -329,7 +335,9 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Error,
         "The configuration cannot be used",
         "web.config has problems. The lines tell each with its place and its cure.",
-        When("web.config is read before a start and has errors."),
+        When(
+            "web.config has errors at a start after the first. At the first one `mews run` prints them and ends with 78.",
+        ),
         &["500.0", "500.19"],
     ),
     event(
@@ -337,7 +345,9 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Error,
         "The app ended, with output",
         "`Main` returned, or the process ended. The last lines of its output follow.",
-        When("An in-process app ends although nobody told it to, and has written something."),
+        When(
+            "An in-process app, or the worker of an out-of-process one, ends although nobody told it to, and has written something.",
+        ),
         &["500.30", "1011"],
     ),
     event(

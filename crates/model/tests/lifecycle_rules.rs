@@ -24,7 +24,7 @@ impl Pool {
     fn after(&mut self, seconds: u64, event: Event) -> Vec<Effect> {
         self.now = self.now + Duration::from_secs(seconds);
         let effects = self.pool.step(event, self.now);
-        let told = |effect: &Effect| !matches!(effect, Effect::SetTimer(_) | Effect::Log(..));
+        let told = |effect: &Effect| !matches!(effect, Effect::SetTimer(_) | Effect::Log { .. });
         effects.into_iter().filter(told).collect()
     }
 
@@ -45,7 +45,7 @@ fn no() -> Failure {
 }
 
 fn crash() -> Exit {
-    Exit { clean: false, description: "was killed".to_owned(), cause: None, reason: None, detail: None }
+    Exit { description: "was killed".to_owned(), ..Exit::default() }
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl World {
                 self.check(self.stop_requested, "Exit without a stop");
                 self.exited = Some(code);
             }
-            Effect::Log(_, text) => self.check(!text.is_empty(), "an empty log line"),
+            Effect::Log { text, .. } => self.check(!text.is_empty(), "an empty log line"),
         }
     }
 
@@ -177,7 +177,7 @@ impl World {
     fn exit(&mut self, id: WorkerId) {
         self.processes.remove(&id);
         let clean = self.random.below(2) == 0;
-        let exit = Exit { clean, description: "ended".to_owned(), cause: None, reason: None, detail: None };
+        let exit = Exit { clean, description: "ended".to_owned(), ..Exit::default() };
         self.step(Event::WorkerExited(id, exit));
     }
 

@@ -81,11 +81,9 @@ fn spawn(slot: Slot, run: u32, attempt: u32) -> ProcessEffect {
 
 fn ends(run: u32) -> ProcessEvent {
     let exit = Exit {
-        clean: false,
         description: "exited with code 3".to_owned(),
-        cause: None,
-        reason: None,
         detail: Some("last words".to_owned()),
+        ..Exit::default()
     };
     ProcessEvent::Exited { run: RunId(run), exit, served_by: None }
 }

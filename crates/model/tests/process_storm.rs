@@ -239,8 +239,7 @@ impl World {
             clean: self.random.below(2) == 0,
             description: "ended".to_owned(),
             cause: (self.random.below(2) == 0).then(|| "It fell".to_owned()),
-            reason: None,
-            detail: None,
+            ..Exit::default()
         };
         self.step(ProcessEvent::Exited { run, exit, served_by });
     }

@@ -318,7 +318,7 @@ fn rewrite_rules() {
              <add key='A' value='c'/></rewriteMap></rewriteMaps>
            <rules>
              <rule name='one' patternSyntax='wildcard' stopProcessing='true'>
-               <match url='*/x' ignoreCase='false' negate='true'/>
+               <match url='*/x' ignoreCase='false'/>
                <conditions logicalGrouping='MatchAny' trackAllCaptures='true'>
                  <add input='{HTTPS}' pattern='off' ignoreCase='false'/>
                  <add input='{REQUEST_FILENAME}' matchType='IsFile' negate='true'/>
@@ -331,7 +331,7 @@ fn rewrite_rules() {
                statusReason='r' statusDescription='d'/></rule>
              <rule name='four'><match url='.*'/><action type='Rewrite' url='y'/></rule>
              <rule name='five'><match url='.*'/><action type='AbortRequest'/></rule>
-             <rule name='six'><match url='.*'/></rule>
+             <rule name='six'><match url='.*' negate='true'/></rule>
            </rules>
          </rewrite>",
     );
@@ -341,7 +341,7 @@ fn rewrite_rules() {
     let rules = &config.rewrite.rules;
     let one = &rules[0];
     assert_eq!((one.name.as_str(), one.pattern_syntax), ("one", PatternSyntax::Wildcard));
-    assert!(one.stop_processing && one.match_url.negate && !one.match_url.ignore_case);
+    assert!(one.stop_processing && !one.match_url.negate && !one.match_url.ignore_case);
     assert_eq!(one.conditions.logical_grouping, LogicalGrouping::MatchAny);
     assert!(one.conditions.track_all_captures && !one.conditions.items[0].ignore_case);
     assert_eq!(one.conditions.items[1].match_type, MatchType::IsFile);
@@ -357,6 +357,7 @@ fn rewrite_rules() {
     let (reason, description) = ("r".to_owned(), "d".to_owned());
     assert_eq!(rules[2].action, Action::CustomResponse { status: 403, sub_status: 7, reason, description });
     assert_eq!(rules[3].action, Action::Rewrite { url: "y".to_owned(), append_query_string: true });
+    assert!(rules[5].match_url.negate);
     assert_eq!((&rules[4].action, &rules[5].action), (&Action::AbortRequest, &Action::None));
 }
 

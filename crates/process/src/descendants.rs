@@ -2,9 +2,9 @@
 //! and were adopted by us.
 //!
 //! A process is known to have come from a program by one of: it is the program or below it; it is in its session;
-//! it was adopted and the environment it was started with carries the program's mark. One that left
-//! the session, lost its parent and was started with an emptied environment is found by none of them, and is an
-//! orphan like any other; [`end_orphans`] with [`Orphans::All`] ends those.
+//! it was adopted and the environment it was started with carries the program's mark; it is in the program's control
+//! group, if there can be one ([`crate::cgroup`]). Where there is none, a process that left the session, lost its
+//! parent and was started with an emptied environment is found by none of them, and is an orphan like any other; [`end_orphans`] with [`Orphans::All`] ends those.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
 
+use crate::cgroup::{Group, Groups};
 use crate::procfs::{self, Entry};
 use crate::{ending, program};
 
@@ -32,7 +33,7 @@ pub fn become_subreaper() -> io::Result<()> {
 /// finds them later, too.
 pub fn descendants(root: u32) -> Vec<u32> {
     let mark = procfs::variable(root, program::MARK);
-    Origin::Program { pid: root, mark: mark.as_deref() }.living()
+    Origin::Program { pid: root, mark: mark.as_deref(), group: None }.living()
 }
 
 /// Which orphans are meant.
@@ -56,7 +57,11 @@ pub enum Orphans<'a> {
 /// `known` are the children that this process has started itself and still cares for. It must not start others
 /// meanwhile, on another thread: they would be taken for orphans.
 pub fn end_orphans(which: Orphans<'_>, known: &[u32]) -> Vec<u32> {
-    ending::end_all(&Origin::Orphans { which, known }, None, KILLING)
+    let groups = match which {
+        Orphans::Of { worker, .. } => Some(Groups::of(worker)),
+        Orphans::All => None,
+    };
+    ending::end_all(&Origin::Orphans { which, known, groups: groups.as_ref() }, None, KILLING)
 }
 
 /// Takes from the process table whatever ended as a child of this process and is not `known` (the children that it has
@@ -79,9 +84,9 @@ pub fn reap_orphans(known: &[u32]) -> Vec<u32> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
     /// A program of this process.
-    Program { pid: u32, mark: Option<&'a [u8]> },
+    Program { pid: u32, mark: Option<&'a [u8]>, group: Option<&'a Group> },
     /// Orphans of this process.
-    Orphans { which: Orphans<'a>, known: &'a [u32] },
+    Orphans { which: Orphans<'a>, known: &'a [u32], groups: Option<&'a Groups> },
 }
 
 impl Origin<'_> {
@@ -90,6 +95,7 @@ impl Origin<'_> {
         let own = procfs::own_pid();
         let mut members: HashSet<u32> =
             all.iter().filter(|entry| self.is_seed(entry, own)).map(|entry| entry.pid).collect();
+        members.extend(self.grouped());
         if members.is_empty() {
             return Vec::new();
         }
@@ -109,18 +115,33 @@ impl Origin<'_> {
         all.iter().filter(|entry| members.contains(&entry.pid)).copied().collect()
     }
 
+    fn grouped(&self) -> Vec<u32> {
+        match self {
+            Self::Program { group, .. } => group.map(Group::members).unwrap_or_default(),
+            Self::Orphans { groups, .. } => groups.map(Groups::members).unwrap_or_default(),
+        }
+    }
+
+    /// Has the kernel end (SIGKILL) those that are in a control group, all at once.
+    pub(crate) fn kill_grouped(&self) {
+        match self {
+            Self::Program { group, .. } => group.iter().for_each(|group| group.kill()),
+            Self::Orphans { groups, .. } => groups.iter().for_each(|groups| groups.kill()),
+        }
+    }
+
     pub(crate) fn living(&self) -> Vec<u32> {
         self.members(&procfs::entries()).iter().filter(|entry| !entry.ended).map(|entry| entry.pid).collect()
     }
 
     fn is_seed(&self, entry: &Entry, own: u32) -> bool {
         match *self {
-            Self::Program { pid, mark } => {
+            Self::Program { pid, mark, .. } => {
                 entry.pid == pid
                     || entry.session == pid
                     || (is_orphan(entry, own) && mark.is_some_and(|mark| has_mark(entry, mark)))
             }
-            Self::Orphans { which, known } => {
+            Self::Orphans { which, known, .. } => {
                 if entry.parent != own || known.contains(&entry.pid) {
                     return false;
                 }

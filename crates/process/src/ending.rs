@@ -44,6 +44,7 @@ pub(crate) fn end_all(origin: &Origin<'_>, keep: Option<u32>, limit: Duration) -
         }
     }
     loop {
+        origin.kill_grouped();
         for held in &held {
             let _ = pidfd_send_signal(&held.pidfd, Signal::KILL);
         }

@@ -3,6 +3,7 @@
 //!
 //! No policy: who is started when, and what an exit means, is decided elsewhere.
 
+pub mod cgroup;
 pub mod child;
 pub mod descendants;
 mod ending;

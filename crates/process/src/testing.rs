@@ -110,8 +110,8 @@ pub(crate) fn script(text: &str, role: &str) -> Program {
 }
 
 fn environment(role: &str) -> Vec<(OsString, OsString)> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut all = vec![("PATH".into(), path)];
+    // Ours may lead to folders that cannot be read, and then nothing is "not found".
+    let mut all = vec![("PATH".into(), "/usr/bin:/bin".into())];
     if !role.is_empty() {
         all.push((ROLE.into(), role.into()));
     }

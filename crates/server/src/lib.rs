@@ -11,6 +11,7 @@
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
 //! | `forward` | a handler that forwards requests to a server on loopback |
+//! | `filter` | request filtering and URL rewriting before another handler |
 //! | `pages` | a handler that answers everything with one page |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod config;
 mod dispatch;
 mod error;
 mod exchange;
+pub mod filter;
 pub mod forward;
 mod handler;
 pub mod headers;
@@ -34,9 +36,10 @@ mod sync;
 pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
+pub use filter::{FilterHandler, FilterOptions};
 pub use forward::{Backend, ForwardHandler, ForwardOptions, Held, Upstream, UpstreamStats};
 pub use handler::{ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
 pub use headers::{HeaderBlock, HeaderBlockRef};
-pub use pages::{Page, PageHandler};
+pub use pages::{Details, Page, PageHandler};
 pub use server::Server;
 pub use stats::Stats;

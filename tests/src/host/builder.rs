@@ -20,6 +20,7 @@ pub struct HostBuilder {
     args: Vec<OsString>,
     environment: Vec<(String, Option<String>)>,
     expected_logs: Vec<String>,
+    allowed_logs: Vec<String>,
     any_logs: bool,
 }
 
@@ -55,6 +56,7 @@ impl HostBuilder {
             args: Vec::new(),
             environment: Vec::new(),
             expected_logs: Vec::new(),
+            allowed_logs: Vec::new(),
             any_logs: false,
         }
     }
@@ -174,6 +176,13 @@ impl HostBuilder {
         self
     }
 
+    /// A warning or error line on stderr that contains `text` may come.
+    #[must_use]
+    pub fn allow_log(mut self, text: &str) -> Self {
+        self.allowed_logs.push(text.to_owned());
+        self
+    }
+
     /// Warnings and errors on stderr are part of the scenario; the test looks at them itself.
     #[must_use]
     pub fn any_log(mut self) -> Self {
@@ -218,6 +227,7 @@ impl HostBuilder {
             stderr,
             descriptors: Vec::new(),
             expected_logs: self.expected_logs,
+            allowed_logs: self.allowed_logs,
             any_logs: self.any_logs,
             told: false.into(),
         };

@@ -49,7 +49,9 @@ impl TestHost {
         if self.any_logs {
             return;
         }
-        let declared = |line: &str| self.expected_logs.iter().any(|expected| line.contains(expected));
+        let declared = |line: &str| {
+            self.expected_logs.iter().chain(&self.allowed_logs).any(|text| line.contains(text.as_str()))
+        };
         let unexpected: Vec<&String> =
             lines.iter().filter(|line| is_alarm(line) && !declared(line)).collect();
         assert!(unexpected.is_empty(), "unexpected warnings or errors: {unexpected:#?}\n{}", self.story());

@@ -2,9 +2,11 @@
 
 mod builder;
 mod checks;
+mod model;
 mod shared;
 
 pub use builder::{Finished, HostBuilder};
+pub use model::Model;
 pub use shared::{HostRef, SharedHost};
 
 use crate::{Capture, Client, PATIENCE, RawAnswer, Request, Response, proc, wait};
@@ -32,6 +34,7 @@ pub struct TestHost {
     stderr: Arc<Capture>,
     descriptors: Vec<String>,
     expected_logs: Vec<String>,
+    allowed_logs: Vec<String>,
     any_logs: bool,
     told: AtomicBool,
 }

@@ -5,6 +5,7 @@ use crate::command::Step;
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use sha2::{Digest as _, Sha512};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -20,10 +21,20 @@ pub(crate) struct Package {
     pub(crate) members: &'static [&'static str],
 }
 
+/// What was downloaded is not what was pinned: never a reason to go on without it.
+#[derive(Debug)]
+pub(crate) struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the download of {} is refused", self.0)
+    }
+}
+
 /// Downloads `package` into `work`, checks it, unpacks it and answers with the unpacked folder.
 ///
 /// # Errors
-/// npm is missing or fails, or the archive is not the pinned one. `work` then holds leftovers: its owner removes it.
+/// npm is missing or fails, or the archive is not the pinned one ([`Refused`]). `work` then holds leftovers: its owner removes it.
 pub(crate) fn fetch(package: &Package, work: &Path) -> Result<PathBuf> {
     let folder = work.join(package.name.replace(['@', '/'], "_"));
     let unpacked = folder.join("unpacked");
@@ -40,7 +51,7 @@ pub(crate) fn fetch(package: &Package, work: &Path) -> Result<PathBuf> {
         .capture()?;
     let archive = only_archive(&folder)?;
     let bytes = std::fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
-    check(&bytes, package.integrity).with_context(|| format!("the download of {spec} is refused"))?;
+    check(&bytes, package.integrity).with_context(|| Refused(spec))?;
     Step::new("tar")
         .arg("-xzf")
         .arg(&archive)

@@ -10,6 +10,9 @@ use super::resolver::ResolveError;
 use super::runtime_config::Framework;
 use super::version::Version;
 
+/// How hostfxr's words about a missing framework begin.
+const INSTALL_OR_UPDATE: &str = "You must install or update .NET to run this application.";
+
 /// Everything that can go wrong between reading `processPath` and the app's `Main`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -81,6 +84,18 @@ impl StartError {
             return Self::HostLoad { path: hostfxr.to_owned(), why, text };
         }
         Self::Initialize { status, text }
+    }
+
+    /// What the .NET host meant when it printed `output` and ended a process: that a framework is missing. `None` when
+    /// it said no such thing.
+    #[must_use]
+    pub fn from_output(output: &str) -> Option<Self> {
+        let text = output.get(output.rfind(INSTALL_OR_UPDATE)?..)?;
+        let wanted = Some(wanted_framework(text)?);
+        let location = text.lines().find_map(|line| line.trim().strip_prefix(".NET location:"))?.trim();
+        let root = PathBuf::from(if location.len() > 1 { location.trim_end_matches('/') } else { location });
+        let installed = installed_versions(text);
+        Some(Self::FrameworkMissing { wanted, installed, root, text: text.to_owned() })
     }
 
     /// One plain sentence.
@@ -245,6 +260,16 @@ mod tests {
         );
         assert!(error.cure().starts_with("Install Microsoft.NETCore.App 12.3.0 into /opt/dotnet"));
         assert!(error.detail().starts_with("You must install"));
+    }
+
+    #[test]
+    fn what_was_printed_means_what_the_status_means() {
+        let asked = of(0x8000_8096, WORDS, Path::new("/opt/dotnet"));
+        let printed = StartError::from_output(&format!("wrapper: starting\n{WORDS}")).unwrap();
+        assert_eq!(printed, asked);
+        for other in ["", "Framework: 'A', version '1.0.0' (x64)", INSTALL_OR_UPDATE] {
+            assert_eq!(StartError::from_output(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) fn exit(status: Option<ExitStatus>, report: Option<&str>, last_words:
         description: status.map_or_else(|| "has ended".to_owned(), describe),
         cause: ending.as_ref().map(|(cause, _)| (*cause).to_owned()),
         reason: ending.map(|(_, reason)| reason),
+        refusal: None,
         detail: (!last_words.is_empty()).then_some(last_words),
     }
 }

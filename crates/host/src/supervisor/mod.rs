@@ -13,7 +13,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::{AppPool, Effect, Event, Level, Moment, WorkerId};
-use mews_model::{Failure, StatusCode};
+use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
 
@@ -171,9 +171,9 @@ impl Supervisor {
                 }
             }
             Effect::SetTimer(at) => self.timer = at,
-            Effect::Log(Level::Info, text) => tracing::info!("{text}"),
-            Effect::Log(Level::Warn, text) => tracing::warn!("{text}"),
-            Effect::Log(Level::Error, text) => tracing::error!("{text}"),
+            Effect::Log { level: Level::Info, event_id, text } => tracing::info!(event_id, "{text}"),
+            Effect::Log { level: Level::Warn, event_id, text } => tracing::warn!(event_id, "{text}"),
+            Effect::Log { level: Level::Error, event_id, text } => tracing::error!(event_id, "{text}"),
             Effect::Exit(code) => self.exit = Some(code),
         }
     }
@@ -226,7 +226,9 @@ impl Supervisor {
                     if matches!(worker.kind(), Kind::App(_)) {
                         self.events.push_back(Event::WorkerStarted(id));
                     }
-                    tracing::info!("{line}");
+                    // An out-of-process app starts with its first request only.
+                    let in_process = worker.kind() == Kind::App(HostingModel::InProcess);
+                    tracing::info!(event_id = in_process.then_some(1032), "{line}");
                 }
                 WorkerMessage::StartFailed(failure) => {
                     let failure = worker.with_output(failure);
@@ -243,9 +245,13 @@ impl Supervisor {
                 }
                 WorkerMessage::Report { text, .. } => worker.keep_report(text),
                 WorkerMessage::Programs(programs) => worker.set_programs(programs),
-                WorkerMessage::Stopping => self.events.push_back(Event::WorkerStopping(id)),
+                WorkerMessage::Stopping => {
+                    worker.stops_itself();
+                    self.events.push_back(Event::WorkerStopping(id));
+                }
                 WorkerMessage::Stopped { exit_code } => {
-                    tracing::info!("the app has ended with exit code {exit_code}");
+                    let event_id = worker.stopped_event();
+                    tracing::info!(event_id, "the app has ended with exit code {exit_code}");
                 }
             }
         }

@@ -38,7 +38,7 @@ impl Supervisor {
                         self.detailed_errors = self.site.detailed_errors();
                         // What has one cause only is logged with the failed start.
                         if matches!(error, ResolveError::WebConfig(_)) {
-                            tracing::error!("{error}");
+                            tracing::error!(event_id = 1034, "{error}");
                         }
                         return self.never_ran(id, error.failure());
                     }
@@ -92,6 +92,9 @@ impl Supervisor {
 
     /// Tells a worker to stop.
     pub(super) fn stop_worker(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.told_to_stop();
+        }
         self.tell(id, &SupervisorMessage::Stop);
     }
 
@@ -115,13 +118,7 @@ impl Supervisor {
 
     /// The machine is told about an end, as of every worker that it asked for.
     fn never_ran(&mut self, id: WorkerId, failure: Failure) {
-        let exit = Exit {
-            clean: false,
-            description: "was never started".to_owned(),
-            cause: None,
-            reason: None,
-            detail: None,
-        };
+        let exit = Exit { description: "was never started".to_owned(), ..Exit::default() };
         self.events.push_back(Event::WorkerFailed(id, failure));
         self.events.push_back(Event::WorkerExited(id, exit));
     }

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitStatus;
 
 use mews_model::lifecycle::{Exit, WorkerId};
+use mews_model::module_event::unasked_stop_event;
 use mews_model::{Failure, HostingModel};
 use mews_process::child::{Child, Connections};
 use mews_process::handoff::{Received, Receiver, Sender};
@@ -35,6 +36,17 @@ pub(super) struct Worker {
     report: Option<String>,
     /// The ids of programs that it has started and that may still run.
     programs: Vec<u32>,
+    /// Why its app ends, if that is known.
+    stop: Option<Stop>,
+}
+
+/// Who wanted an app to stop, first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// We told it to.
+    Told,
+    /// The app itself.
+    Own,
 }
 
 impl Worker {
@@ -58,6 +70,7 @@ impl Worker {
             output: Output::new(stdout, stderr, log),
             report: None,
             programs: Vec::new(),
+            stop: None,
         }
     }
 
@@ -93,6 +106,24 @@ impl Worker {
     /// Passes on everything that it has printed up to now.
     pub(super) fn relay_all(&mut self, outputs: &Outputs) {
         self.output.relay_all(Source(self.id.0), outputs);
+    }
+
+    /// Takes note that its app was told to stop.
+    pub(super) fn told_to_stop(&mut self) {
+        self.stop.get_or_insert(Stop::Told);
+    }
+
+    /// Takes note that its app stops of its own accord.
+    pub(super) fn stops_itself(&mut self) {
+        self.stop.get_or_insert(Stop::Own);
+    }
+
+    /// The number of the event that its app has returned. `None` when it just returned: the process's end is the event.
+    pub(super) fn stopped_event(&self) -> Option<u16> {
+        Some(match self.stop? {
+            Stop::Told => 1033,
+            Stop::Own => unasked_stop_event(!self.last_words().is_empty()),
+        })
     }
 
     /// Sends a message as soon as the worker takes it.

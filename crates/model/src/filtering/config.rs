@@ -36,7 +36,11 @@ impl Default for RequestFiltering {
     /// accepts, so these three wait for the element. The app's own files are protected always.
     fn default() -> Self {
         Self {
-            limits: RequestLimits { max_url: u32::MAX, max_query_string: u32::MAX, ..RequestLimits::default() },
+            limits: RequestLimits {
+                max_url: u32::MAX,
+                max_query_string: u32::MAX,
+                ..RequestLimits::default()
+            },
             allow_double_escaping: true,
             ..Self::element()
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::lifecycle::{Backoff, Effect, Event, Exit, Level, Moment, RapidFail, WorkerId};
+use crate::module_event::{start_failure_event, unasked_stop_event};
 use crate::status::StatusCode;
 
 /// Waits between attempts to start an app that does not start.
@@ -88,6 +89,8 @@ struct Leaving {
     id: WorkerId,
     kill_at: Moment,
     killed: bool,
+    /// The app runs in it and has until then to stop.
+    stops: bool,
 }
 
 /// The state of the pool.
@@ -196,19 +199,19 @@ impl AppPool {
         self.start_failures = 0;
         // Only now: until the app answers, the page does.
         if let Some(Page::Worker { id: page, .. }) = self.page.take() {
-            self.leave(page, now, out);
+            self.leave(page, false, now, out);
         }
     }
 
     fn failed(&mut self, id: WorkerId, failure: Failure, now: Moment, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Starting { worker, .. } if worker == id => {
-                self.leaving.push(Leaving { id, kill_at: now + FAILED_WORKER_LEAVES, killed: false });
+                self.give_up(id, now);
                 self.start_failed(failure, now, out);
             }
             Phase::Running { worker, since } if worker == id => {
-                self.leaving.push(Leaving { id, kill_at: now + FAILED_WORKER_LEAVES, killed: false });
-                log(out, Level::Error, format!("the app failed. {}", failure.explanation()));
+                self.give_up(id, now);
+                log(out, Level::Error, None, format!("the app failed. {}", failure.explanation()));
                 self.restart(now.since(since), failure, now, out);
             }
             // A page worker that cannot even be spawned.
@@ -221,9 +224,11 @@ impl AppPool {
         if worker != id {
             return;
         }
-        log(out, Level::Warn, "the app stopped itself; it is started again in a new worker".to_owned());
+        // Its number comes with its end.
+        log(out, Level::Warn, None, "the app stopped itself; it is started again in a new worker".to_owned());
         // It is leaving already, so it is not told to: its own stop must not be cut short by ours.
-        self.leaving.push(Leaving { id, kill_at: now + self.settings.shutdown_limit, killed: false });
+        let kill_at = now + self.settings.shutdown_limit;
+        self.leaving.push(Leaving { id, kill_at, killed: false, stops: true });
         let failure = Failure::new(StatusCode::UNAVAILABLE, "The app stopped itself.");
         self.restart(now.since(since), failure, now, out);
     }
@@ -232,7 +237,9 @@ impl AppPool {
         if let Some(at) = self.leaving.iter().position(|leaving| leaving.id == id) {
             let left = self.leaving.swap_remove(at);
             if left.killed {
-                log(out, Level::Warn, format!("a worker that did not end in time {}", exit.description));
+                let event_id = left.stops.then_some(1005);
+                let text = format!("a worker that did not end in time {}", exit.description);
+                log(out, Level::Warn, event_id, text);
             }
             return;
         }
@@ -248,10 +255,12 @@ impl AppPool {
                 let failure = Failure::new(StatusCode::UNAVAILABLE, cause)
                     .with_reason(exit.reason.clone().unwrap_or_default())
                     .with_detail(exit.detail.clone().unwrap_or_default());
+                let event_id = Some(unasked_end_event(exit));
                 if exit.clean {
-                    log(out, Level::Warn, "the app ended by itself; it is started again".to_owned());
+                    log(out, Level::Warn, event_id, "the app ended by itself; it is started again".to_owned());
                 } else {
-                    log(out, Level::Error, format!("the app ended unexpectedly. {}", failure.explanation()));
+                    let text = format!("the app ended unexpectedly. {}", failure.explanation());
+                    log(out, Level::Error, event_id, text);
                 }
                 self.restart(now.since(since), failure, now, out);
             }
@@ -263,8 +272,13 @@ impl AppPool {
         self.start_failures = self.start_failures.saturating_add(1);
         let wait = START_BACKOFF.after(self.start_failures);
         let when = format!("trying again in {} s, or when its files change", wait.as_secs());
-        log(out, Level::Error, format!("the app failed to start {failure}"));
-        log(out, Level::Info, when);
+        log(
+            out,
+            Level::Error,
+            start_failure_event(failure.code),
+            format!("the app failed to start {failure}"),
+        );
+        log(out, Level::Info, None, when);
         self.phase = Phase::Failed { retry_at: now + wait };
         self.show(failure, now, out);
     }
@@ -280,6 +294,7 @@ impl AppPool {
         log(
             out,
             Level::Info,
+            None,
             format!(
                 "it had run for {} s only; it is started again in {} s, or when its files change",
                 ran.as_secs(),
@@ -311,7 +326,8 @@ impl AppPool {
     fn page_lost(&mut self, lost: WorkerId, how: &str, now: Moment, out: &mut Vec<Effect>) {
         match self.page.take() {
             Some(Page::Worker { id, since, failure }) if id == lost => {
-                log(out, Level::Error, format!("the worker that shows the failure page is gone: {how}"));
+                let text = format!("the worker that shows the failure page is gone: {how}");
+                log(out, Level::Error, None, text);
                 let crashes = self.page_crashes.failed_after(now.since(since));
                 if crashes == 0 {
                     self.show(failure, now, out);
@@ -327,7 +343,7 @@ impl AppPool {
         if !self.watches_files() {
             return;
         }
-        log(out, Level::Info, "the app's files changed; it is started again".to_owned());
+        log(out, Level::Info, None, "the app's files changed; it is started again".to_owned());
         self.start_failures = 0;
         self.crashes.reset();
         self.start(now, out);
@@ -347,7 +363,7 @@ impl AppPool {
         }
         match self.phase {
             Phase::Starting { worker, limit_at, .. } if limit_at <= now => {
-                self.leaving.push(Leaving { id: worker, kill_at: now, killed: true });
+                self.leaving.push(Leaving { id: worker, kill_at: now, killed: true, stops: false });
                 out.push(Effect::KillWorker(worker));
                 let limit = self.settings.startup_limit.as_secs();
                 let cause = format!("The app's server had not started after {limit} s (startupTimeLimit).");
@@ -357,7 +373,7 @@ impl AppPool {
                 self.start(now, out);
             }
             Phase::Stopping { give_up_at, .. } if give_up_at <= now => {
-                log(out, Level::Error, "a worker process cannot be ended; leaving it behind".to_owned());
+                log(out, Level::Error, None, "a worker process cannot be ended; leaving it behind".to_owned());
                 self.leaving.clear();
             }
             _ => {}
@@ -373,13 +389,13 @@ impl AppPool {
                 }
                 return;
             }
-            Phase::Starting { worker, .. } | Phase::Running { worker, .. } => self.leave(worker, now, out),
+            Phase::Starting { worker, .. } | Phase::Running { worker, .. } => self.leave(worker, true, now, out),
             Phase::Idle | Phase::Failed { .. } | Phase::Restarting { .. } => {}
         }
         if let Some(Page::Worker { id, .. }) = self.page.take() {
-            self.leave(id, now, out);
+            self.leave(id, false, now, out);
         }
-        log(out, Level::Info, "stopping".to_owned());
+        log(out, Level::Info, None, "stopping".to_owned());
         let last_kill = self.leaving.iter().map(|leaving| leaving.kill_at).max().unwrap_or(now).max(now);
         self.phase = Phase::Stopping { since: now, give_up_at: last_kill + KILLED_WORKER_VANISHES };
     }
@@ -394,7 +410,7 @@ impl AppPool {
         let leaving = self.leaving.iter().filter(|leaving| !leaving.killed).map(|leaving| leaving.id);
         let killed: Vec<WorkerId> = leaving.chain(app).chain(page).collect();
         if !killed.is_empty() {
-            log(out, Level::Warn, "stopping at once: ending what still runs".to_owned());
+            log(out, Level::Warn, None, "stopping at once: ending what still runs".to_owned());
         }
         out.extend(killed.into_iter().map(Effect::KillWorker));
         self.leaving.clear();
@@ -403,9 +419,16 @@ impl AppPool {
         self.phase = Phase::Stopping { since: now, give_up_at: now };
     }
 
-    fn leave(&mut self, id: WorkerId, now: Moment, out: &mut Vec<Effect>) {
-        self.leaving.push(Leaving { id, kill_at: now + self.settings.shutdown_limit, killed: false });
+    /// Tells a worker to end; `stops` when the app runs in it.
+    fn leave(&mut self, id: WorkerId, stops: bool, now: Moment, out: &mut Vec<Effect>) {
+        let kill_at = now + self.settings.shutdown_limit;
+        self.leaving.push(Leaving { id, kill_at, killed: false, stops });
         out.push(Effect::StopWorker(id));
+    }
+
+    /// Waits a moment for the end of a worker that has failed.
+    fn give_up(&mut self, id: WorkerId, now: Moment) {
+        self.leaving.push(Leaving { id, kill_at: now + FAILED_WORKER_LEAVES, killed: false, stops: false });
     }
 
     fn finish_stop(&mut self, out: &mut Vec<Effect>) {
@@ -447,6 +470,12 @@ fn exit_before_start(exit: &Exit) -> Failure {
         .with_detail(exit.detail.clone().unwrap_or_default())
 }
 
-fn log(out: &mut Vec<Effect>, level: Level, text: String) {
-    out.push(Effect::Log(level, text));
+/// The number of an end that nobody asked for: of an exception and its like, or of any other end, with output or
+/// without.
+fn unasked_end_event(exit: &Exit) -> u16 {
+    if exit.cause.is_some() { 1018 } else { unasked_stop_event(exit.detail.is_some()) }
+}
+
+fn log(out: &mut Vec<Effect>, level: Level, event_id: Option<u16>, text: String) {
+    out.push(Effect::Log { level, event_id, text });
 }

@@ -30,7 +30,14 @@ pub enum Effect {
     /// Send `TimerFired` at this moment; replaces the timer before it. `None`: no timer.
     SetTimer(Option<Moment>),
     /// Write a line to the log.
-    Log(Level, String),
+    Log {
+        /// How much it matters.
+        level: Level,
+        /// The event's number in the original, if it has one.
+        event_id: Option<u16>,
+        /// The line.
+        text: String,
+    },
     /// End the supervisor with this exit code. The last effect ever.
     Exit(u8),
 }

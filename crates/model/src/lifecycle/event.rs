@@ -14,8 +14,17 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// How a worker process ended.
+/// Why the .NET host did not even begin to run an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One plain sentence.
+    pub cause: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+/// How a worker process ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
     /// It ended by itself with exit code 0.
     pub clean: bool,
@@ -26,6 +35,8 @@ pub struct Exit {
     pub cause: Option<String>,
     /// What the app itself gave as the reason, one line.
     pub reason: Option<String>,
+    /// Set when no code of the app has run at all; says more than everything else here. Out-of-process only.
+    pub refusal: Option<Refusal>,
     /// Lines for a developer: the last that the process wrote to stderr.
     pub detail: Option<String>,
 }

@@ -20,7 +20,7 @@ mod table;
 pub use app_pool::{AppPool, Phase, Settings};
 pub use backoff::Backoff;
 pub use effect::{Effect, Level};
-pub use event::{Event, Exit, WorkerId};
+pub use event::{Event, Exit, Refusal, WorkerId};
 pub use fail_window::FailWindow;
 pub use moment::Moment;
 pub use process_effect::{ProcessEffect, Route};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::lifecycle::{Exit, Seen};
+use crate::lifecycle::{Exit, Refusal, Seen};
 use crate::status::StatusCode;
 
 fn failure(cause: String) -> Failure {
@@ -12,6 +12,11 @@ fn failure(cause: String) -> Failure {
 
 /// It ended before it listened.
 pub(super) fn exited(exit: &Exit, after: Duration, port: u16) -> Failure {
+    if let Some(Refusal { cause, cure }) = &exit.refusal {
+        return failure(cause.clone())
+            .with_cure(cure.clone())
+            .with_detail(exit.detail.clone().unwrap_or_default());
+    }
     let how = format!("{} after {} ms", exit.description, after.as_millis());
     let cause = match &exit.cause {
         Some(cause) => format!("{cause} before it listened on port {port}; its process {how}."),
@@ -89,13 +94,7 @@ mod tests {
 
     #[test]
     fn sentences() {
-        let mut exit = Exit {
-            clean: false,
-            description: "exited with code 3".to_owned(),
-            cause: None,
-            reason: None,
-            detail: None,
-        };
+        let mut exit = Exit { description: "exited with code 3".to_owned(), ..Exit::default() };
         let ms = Duration::from_millis(120);
         assert_eq!(
             exited(&exit, ms, 31000).cause,
@@ -109,6 +108,8 @@ mod tests {
             "An unhandled exception ended the app before it listened on port 31000; its process exited with code 3 \
              after 120 ms. System.Exception: No."
         );
+        exit.refusal = Some(Refusal { cause: "A 1.0 is not installed.".into(), cure: "Install it.".into() });
+        assert_eq!(exited(&exit, ms, 31000).to_string(), "(502.5): A 1.0 is not installed. Install it.");
         let limit = Duration::from_secs(2);
         assert_eq!(
             not_listening(&Seen::Nothing, limit, Some(31000)).cause,

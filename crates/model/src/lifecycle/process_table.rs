@@ -136,7 +136,7 @@ fn run_of(manager: &ProcessManager) -> RunId {
 
 fn exit() -> Exit {
     let description = "exited with code 1".to_owned();
-    Exit { clean: false, description, cause: None, reason: None, detail: None }
+    Exit { description, ..Exit::default() }
 }
 
 fn empty() -> Built {

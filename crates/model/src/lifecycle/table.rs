@@ -103,7 +103,7 @@ fn failure() -> Failure {
 
 fn exit(clean: bool) -> Exit {
     let description = if clean { "exited with code 0" } else { "exited with code 134" };
-    Exit { clean, description: description.to_owned(), cause: None, reason: None, detail: None }
+    Exit { clean, description: description.to_owned(), ..Exit::default() }
 }
 
 fn idle() -> Built {
@@ -180,6 +180,6 @@ fn show(effect: &Effect, app: WorkerId) -> Option<String> {
         Effect::StopWorker(id) => format!("stop {}", who(id)),
         Effect::KillWorker(id) => format!("kill {}", who(id)),
         Effect::Exit(code) => format!("exit {code}"),
-        Effect::SetTimer(_) | Effect::Log(..) => return None,
+        Effect::SetTimer(_) | Effect::Log { .. } => return None,
     })
 }

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 /// A request target in its parts, as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The path, beginning with `/`.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The query without its `?`, if there is a `?`.
-    pub query: Option<&'a str>,
+    pub(crate) query: Option<&'a str>,
 }
 
 impl<'a> Target<'a> {
     /// Takes the origin-form or absolute-form apart; `None` for `*` and for authorities.
-    pub fn parse(target: &'a str) -> Option<Self> {
+    pub(crate) fn parse(target: &'a str) -> Option<Self> {
         let local = if target.starts_with('/') {
             target
         } else {
@@ -64,7 +64,9 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
             }
         }
     }
-    Cow::Owned(String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
+    Cow::Owned(
+        String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()),
+    )
 }
 
 /// The byte that a `%XX` at `at` stands for.
@@ -133,10 +135,25 @@ pub(super) fn encode(out: &mut String, text: &str, keep: Keep) {
                 Keep::Unreserved => false,
                 Keep::Path => matches!(
                     byte,
-                    b'/' | b':' | b'@' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+                    b'/' | b':'
+                        | b'@'
+                        | b'!'
+                        | b'$'
+                        | b'&'
+                        | b'\''
+                        | b'('
+                        | b')'
+                        | b'*'
+                        | b'+'
+                        | b','
+                        | b';'
+                        | b'='
                 ),
                 Keep::Url if byte == b'%' => escape(bytes, at).is_some(),
-                Keep::Url => byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'),
+                Keep::Url => {
+                    byte.is_ascii_graphic()
+                        && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+                }
             };
         if plain {
             out.push(char::from(byte));

@@ -68,7 +68,8 @@ impl Pattern {
             Self::Regex(regex) => {
                 let found = regex.captures(input).map_err(|_| LimitReached)?;
                 Ok(found.map(|found| {
-                    let group = |at| found.get(at).map_or_else(String::new, |group| group.as_str().to_owned());
+                    let group =
+                        |at| found.get(at).map_or_else(String::new, |group| group.as_str().to_owned());
                     Captures((0..found.len()).map(group).collect())
                 }))
             }
@@ -86,7 +87,11 @@ fn explain(pattern: &str, error: &fancy_regex::Error) -> String {
     // The engine's own message may draw the pattern over several lines; the last one says what is wrong.
     let reason = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("not understood");
     let reason = reason.strip_prefix("error: ").unwrap_or(reason).trim_end_matches('.');
-    let hint = if pattern.starts_with('*') { " If '*' is to stand for anything, write patternSyntax=\"Wildcard\" on the rule, or '.*'." } else { "" };
+    let hint = if pattern.starts_with('*') {
+        " If '*' is to stand for anything, write patternSyntax=\"Wildcard\" on the rule, or '.*'."
+    } else {
+        ""
+    };
     format!("not a regular expression: {reason}.{hint}")
 }
 
@@ -187,7 +192,8 @@ mod tests {
     use super::*;
 
     fn captures(pattern: &str, syntax: PatternSyntax, ignore_case: bool, input: &str) -> Option<Vec<String>> {
-        let pattern = Pattern::new(pattern, syntax, ignore_case).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        let pattern =
+            Pattern::new(pattern, syntax, ignore_case).unwrap_or_else(|error| panic!("{pattern}: {error}"));
         pattern.captures(input).unwrap().map(|captures| captures.0)
     }
 
@@ -201,7 +207,10 @@ mod tests {
 
     #[test]
     fn regular_expressions() {
-        assert_eq!(regex("([0-9]+)/([a-z]+)\\.html", "07/article.html"), list(&["07/article.html", "07", "article"]));
+        assert_eq!(
+            regex("([0-9]+)/([a-z]+)\\.html", "07/article.html"),
+            list(&["07/article.html", "07", "article"])
+        );
         assert_eq!(regex("^(www\\.)(.*)$", "www.foo.com"), list(&["www.foo.com", "www.", "foo.com"]));
         assert_eq!(regex("^ABC", "abcd"), list(&["abc"]));
         assert_eq!(captures("^ABC", PatternSyntax::EcmaScript, false, "abcd"), None);
@@ -247,7 +256,10 @@ mod tests {
     fn bad_patterns_are_explained() {
         for pattern in ["*", "(", "[a", "a**b(", "(?<n", "\\", "[z-a]", "a{99999}{99999}", "(?P=x)"] {
             let error = Pattern::new(pattern, PatternSyntax::EcmaScript, true).unwrap_err();
-            assert!(error.starts_with("not a regular expression: ") && !error.contains('\n'), "{pattern}: {error}");
+            assert!(
+                error.starts_with("not a regular expression: ") && !error.contains('\n'),
+                "{pattern}: {error}"
+            );
         }
         assert!(Pattern::new("*", PatternSyntax::EcmaScript, true).unwrap_err().contains("Wildcard"));
         assert!(Pattern::new(&"a".repeat(20_000), PatternSyntax::ExactMatch, true).is_err());

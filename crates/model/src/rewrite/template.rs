@@ -245,8 +245,13 @@ fn reference<'a>(
     let (name, tail) = inner.split_at(end);
     if let Some(after) = tail.strip_prefix('}') {
         let name = name.trim();
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
-            return Err(format!("'{{{}}}' is no server variable, back-reference, function or rewrite map", shorten(name)));
+        if name.is_empty()
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        {
+            return Err(format!(
+                "'{{{}}}' is no server variable, back-reference, function or rewrite map",
+                shorten(name)
+            ));
         }
         return Ok((Part::Variable(name.to_ascii_uppercase().replace('-', "_")), after));
     }

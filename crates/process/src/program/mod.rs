@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 
+use crate::cgroup::Group;
 use crate::{procfs, sys};
 
 /// The environment variable that every program gets besides its own. A program's descendants inherit it, so
@@ -78,7 +79,9 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(output())
             .stderr(output());
-        sys::isolate(&mut command, own);
+        let group = Group::create(&mark);
+        let list = group.as_ref().map(|group| group.processes().try_clone_to_owned()).transpose()?;
+        sys::isolate(&mut command, own, list);
         let mut child = command.spawn()?;
         let pid = procfs::raw(child.id()).ok_or_else(|| io::Error::other("the process has no id"))?;
         // It is our child and nobody else waits for it, so the number is still its own.
@@ -96,7 +99,7 @@ impl Program {
             }
             _ => None,
         };
-        Ok((Process::new(pid, pidfd, mark), streams))
+        Ok((Process::new(pid, pidfd, mark, group), streams))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
+use crate::cgroup::Group;
 use crate::descendants::Origin;
 use crate::ending;
 use crate::listening::{self, Readiness};
@@ -25,13 +26,14 @@ pub struct Process {
     pid: Pid,
     pidfd: OwnedFd,
     mark: String,
+    group: Option<Group>,
     ended: Option<ExitStatus>,
     reaped: bool,
 }
 
 impl Process {
-    pub(super) fn new(pid: Pid, pidfd: OwnedFd, mark: String) -> Self {
-        Self { pid, pidfd, mark, ended: None, reaped: false }
+    pub(super) fn new(pid: Pid, pidfd: OwnedFd, mark: String, group: Option<Group>) -> Self {
+        Self { pid, pidfd, mark, group, ended: None, reaped: false }
     }
 
     /// The id of the process, its group and its session.
@@ -102,7 +104,7 @@ impl Process {
     }
 
     fn origin(&self) -> Origin<'_> {
-        Origin::Program { pid: self.pid(), mark: Some(self.mark.as_bytes()) }
+        Origin::Program { pid: self.pid(), mark: Some(self.mark.as_bytes()), group: self.group.as_ref() }
     }
 
     fn wait(&self, options: WaitIdOptions) -> io::Result<Option<ExitStatus>> {

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "code between fork and exec cannot be promised to be sound by a type")]
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -12,16 +13,17 @@ use rustix::process::{Pid, Signal};
 const LAST_SIGNAL: libc::c_int = 64;
 
 /// Lets the command's process lead a session of its own, with the signals as they are by default, and die
-/// when the thread that starts it ends. `parent` is this process.
-pub(crate) fn isolate(command: &mut Command, parent: Pid) {
-    let set_up = move || set_up(parent);
+/// when the thread that starts it ends. `parent` is this process;
+/// `group` is the list of the control group that it joins.
+pub(crate) fn isolate(command: &mut Command, parent: Pid, group: Option<OwnedFd>) {
+    let set_up = move || set_up(parent, group.as_ref().map(AsFd::as_fd));
     // SAFETY: `set_up` is safe in the child of a process with threads: it only makes system calls. It
     // takes no lock and allocates nothing (errors are bare numbers), and it owns all that it reads.
     unsafe { command.pre_exec(set_up) };
 }
 
 /// The signal mask is not touched here: the standard library has emptied it.
-fn set_up(parent: Pid) -> io::Result<()> {
+fn set_up(parent: Pid, group: Option<BorrowedFd<'_>>) -> io::Result<()> {
     // First: until then, a signal that comes runs our own handlers, with our own pipes.
     default_dispositions();
     rustix::process::setsid()?;
@@ -29,6 +31,10 @@ fn set_up(parent: Pid) -> io::Result<()> {
     // A parent that ended before that call sends nothing any more.
     if rustix::process::getppid() != Some(parent) {
         return Err(Errno::SRCH.into());
+    }
+    if let Some(group) = group {
+        // `0` is whoever writes it. A group makes the end more certain; without, there are other ways.
+        let _ = rustix::io::write(group, b"0");
     }
     Ok(())
 }

@@ -37,12 +37,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Begins to connect. `relay` is told of everything that happens.
-    pub(super) fn open(
-        upstream: &Arc<Upstream>,
-        shard: &Arc<Shard>,
-        relay: &Arc<Relay>,
-    ) -> io::Result<Arc<Self>> {
+    /// Begins to connect. Nobody is told of anything before [`Self::attach`]; what has happened by then is still to be
+    /// seen in `io`.
+    pub(super) fn open(upstream: &Arc<Upstream>, shard: &Arc<Shard>) -> io::Result<Arc<Self>> {
         let mut stream = TcpStream::connect(upstream.address())?;
         stream.set_nodelay(true)?;
         // Without a listener the kernel may pick the very port as the local one and connect the socket to itself.
@@ -58,7 +55,7 @@ impl Link {
             io: io.clone(),
             wire: Wire::new(stream),
             upstream: upstream.clone(),
-            current: Mutex::new(Some(relay.clone())),
+            current: Mutex::new(None),
             idle_until: AtomicU64::new(0),
             over: AtomicBool::new(false),
         });

@@ -156,7 +156,6 @@ impl Relay {
         }
         let stop = loop {
             let (link, reused) = if let Some(link) = upstream.take_idle(shard) {
-                link.attach(self.clone());
                 (link, true)
             } else {
                 if !permit && !self.ask_permit(&mut inner, shard, upstream, now) {
@@ -166,11 +165,12 @@ impl Relay {
                 if self.is_late(&inner, now) {
                     break Stop::Failed(inner.state.time_over(&self.options));
                 }
-                match upstream.connect(shard, self) {
+                match upstream.connect(shard) {
                     Ok(link) => (link, false),
                     Err(error) => break Stop::Failed(Failure::Connect(error)),
                 }
             };
+            link.attach(self.clone());
             inner.permit = permit && !reused;
             if permit && reused {
                 permit = false;

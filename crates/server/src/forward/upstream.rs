@@ -119,9 +119,9 @@ impl Upstream {
         }
     }
 
-    /// A new connection for `relay`, perhaps not established yet.
-    pub(super) fn connect(self: &Arc<Self>, shard: &Arc<Shard>, relay: &Arc<Relay>) -> io::Result<Arc<Link>> {
-        let link = Link::open(self, shard, relay)?;
+    /// A new connection, perhaps not established yet.
+    pub(super) fn connect(self: &Arc<Self>, shard: &Arc<Shard>) -> io::Result<Arc<Link>> {
+        let link = Link::open(self, shard)?;
         Counters::add(&self.slot(shard).connects);
         Ok(link)
     }

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::*;
+use crate::headers::HeaderBlock;
 
 struct Pair {
     wire: Wire,
@@ -190,4 +191,55 @@ fn a_late_call_is_refused_and_writes_nothing() {
     assert_eq!(output.write(&pair.wire, pair.env(), Some(&OK), b"late", b""), Err(Gone));
     assert_eq!(output.finish(&pair.wire, pair.env(), Some(&OK), b"late", HeaderBlockRef::EMPTY), Err(Gone));
     assert_eq!(pair.text(), "HTTP/1.1 200 OK|Content-Length: 1||a");
+}
+
+#[test]
+fn interim_responses_leave_at_once_and_only_when_they_may() {
+    let mut headers = HeaderBlock::new();
+    headers.push(b"Link", b"</a>").push(b"Content-Length", b"5").push(b"Connection", b"close");
+    let pair = Pair::new();
+    let mut output = begun(RequestFacts { expect: true, ..http11() }, true);
+    for status in [103, 100, 100, 101, 99, 200, 199] {
+        output.interim(&pair.wire, pair.env(), status, headers.as_ref()).unwrap();
+    }
+    assert_eq!(
+        pair.text(),
+        "HTTP/1.1 103 Early Hints|Link: </a>||HTTP/1.1 100 Continue|Link: </a>||HTTP/1.1 199 |Link: </a>||"
+    );
+    assert!(!output.take_expect(), "the client has been told");
+    // Too late, to a client that knows none, and one that cannot be sent.
+    let pair = Pair::new();
+    let mut late = begun(http11(), true);
+    late.finish(&pair.wire, pair.env(), Some(&OK), b"", HeaderBlockRef::EMPTY).unwrap();
+    late.interim(&pair.wire, pair.env(), 103, headers.as_ref()).unwrap();
+    let mut old = begun(RequestFacts { version: 10, ..http11() }, false);
+    old.interim(&pair.wire, pair.env(), 103, headers.as_ref()).unwrap();
+    let mut bad = HeaderBlock::new();
+    bad.push(b"Link", b"a\r\nb: c");
+    begun(http11(), false).interim(&pair.wire, pair.env(), 103, bad.as_ref()).unwrap();
+    pair.assert_silent();
+}
+
+#[test]
+fn our_direction_of_an_upgrade_ends_behind_what_is_queued() {
+    let mut pair = Pair::new();
+    let mut output = begun(http11(), false);
+    let switching = ResponseHead { status: 101, ..OK };
+    output.upgrade(&pair.wire, pair.env(), &switching).unwrap();
+    let piece = vec![b'x'; 8 << 20];
+    output.write(&pair.wire, pair.env(), None, &piece, b"").unwrap();
+    output.end_sending(&pair.wire, pair.env()).unwrap();
+    assert!(!output.has_ended_sending(), "bytes are left");
+    let mut received = 0;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match pair.client.read(&mut buffer).unwrap() {
+            0 => break,
+            count => received += count,
+        }
+        output.pump(&pair.wire, pair.env(), true);
+    }
+    assert!(output.has_ended_sending());
+    assert!(received > piece.len());
+    assert_eq!(output.phase(), Phase::Raw);
 }

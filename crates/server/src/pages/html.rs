@@ -10,7 +10,7 @@ const STYLE: &str = "\
 body{margin:0;background:var(--bg);color:var(--fg);font:1rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere}\
 main{max-width:46rem;margin:0 auto;padding:3rem 1.5rem}\
 h1{font-size:1.6rem;line-height:1.3;margin:0 0 1.5rem}h2{font-size:1rem;margin:1.5rem 0 .25rem}\
-p{margin:0}.code{color:var(--soft);margin-bottom:.25rem}\
+p{margin:0}.code{color:var(--soft);margin-bottom:.25rem}.more{margin-top:1.5rem}a{color:inherit}\
 pre{background:var(--code);border:1px solid var(--line);border-radius:.4rem;padding:1rem;overflow:auto;\
 font:.875rem/1.5 ui-monospace,monospace}footer{color:var(--soft);font-size:.875rem;margin-top:2rem}";
 
@@ -42,12 +42,24 @@ pub(super) fn document(page: &Page) -> String {
     let _ = write!(out, "<p class=\"code\">HTTP {code}</p>\n<h1>");
     escape(&mut out, &page.title);
     out.push_str("</h1>\n");
+    if !page.message.is_empty() {
+        out.push_str("<p>");
+        escape(&mut out, &page.message);
+        out.push_str("</p>\n");
+    }
     for (heading, text) in [("Cause", &page.cause), ("What to do", &page.cure)] {
         if !text.is_empty() {
             let _ = write!(out, "<h2>{heading}</h2>\n<p>");
             escape(&mut out, text);
             out.push_str("</p>\n");
         }
+    }
+    if let Some(link) = &page.link {
+        out.push_str("<p class=\"more\"><a href=\"");
+        escape(&mut out, link);
+        out.push_str("\"><cite>");
+        escape(&mut out, link);
+        out.push_str("</cite></a></p>\n");
     }
     if let Some(detail) = &page.detail {
         out.push_str("<h2 id=\"detail\">Details</h2>\n<pre tabindex=\"0\" aria-labelledby=\"detail\">");

@@ -1,6 +1,9 @@
-//! Answers every request with one fixed page: starting, offline, failed, stopping.
+//! Pages that the host answers with, and the handler that serves one in the form the client asks for.
 
+mod form;
 mod html;
 mod page;
+mod serve;
 
-pub use page::{Page, PageHandler};
+pub use page::{Details, Page};
+pub use serve::PageHandler;

@@ -6,7 +6,8 @@ use std::process::ExitStatus;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use mews_model::lifecycle::{Exit, RunId, Seen};
+use mews_clr::hostfxr::StartError;
+use mews_model::lifecycle::{Exit, Refusal, RunId, Seen};
 use mews_process::listening::{self, Readiness};
 use mews_process::output::Source;
 use mews_process::program::Process;
@@ -191,7 +192,10 @@ impl Run {
             self.next_look = None;
             self.watch(pid);
         }
-        let mut exit = ending::exit(status, None, self.last_words());
+        let words = self.last_words();
+        let refusal = StartError::from_output(&words);
+        let mut exit = ending::exit(status, None, words);
+        exit.refusal = refusal.map(|error| Refusal { cause: error.cause(), cure: error.cure() });
         if status.is_none() && !self.ended {
             exit.description = "is gone, but not the process that had started it".to_owned();
         }

@@ -3,6 +3,7 @@
 mod authentication;
 mod filtering;
 mod module;
+mod pattern_cost;
 mod rewriting;
 mod security;
 mod server;

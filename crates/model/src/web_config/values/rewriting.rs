@@ -1,11 +1,11 @@
 //! The values of `rewrite` and `httpRedirect`: both become rules.
 
 use crate::rewrite::{
-    Action, Condition, Conditions, LogicalGrouping, MapEntry, MatchType, MatchUrl, PatternSyntax,
+    self, Action, Condition, Conditions, LogicalGrouping, MapEntry, MatchType, MatchUrl, PatternSyntax,
     RedirectType, RewriteConfig, RewriteMap, Rule, ServerVariable,
 };
 use crate::web_config::hints::shorten;
-use crate::web_config::report::Report;
+use crate::web_config::report::{Place, Report};
 use crate::web_config::tree::Set;
 
 pub(super) fn read(server: &Set, report: &mut Report<'_>) -> RewriteConfig {
@@ -17,10 +17,48 @@ pub(super) fn read(server: &Set, report: &mut Report<'_>) -> RewriteConfig {
     for item in items(&["rewrite", "rules"]) {
         config.rules.push(rule(item, report));
     }
-    if let Some(redirect) = server.find(&["httpRedirect"]) {
+    let redirect = server.find(&["httpRedirect"]);
+    if let Some(redirect) = redirect {
         config.rules.extend(redirects(redirect, report));
     }
+    let rule_at = |index: usize| items(&["rewrite", "rules"]).get(index);
+    if let Some(index) = super::pattern_cost::too_large(&config) {
+        let at = rule_at(index).map_or(server.at, |rule| rule.at);
+        report.violation(at, "the patterns are too large together from this rule on", |problem| {
+            problem.help("repeat less in them, and use a rewriteMap instead of many rules")
+        });
+        return config;
+    }
+    for error in rewrite::compile(&config).err().unwrap_or_default() {
+        let rule = rule_at(error.rule);
+        let Some(at) = rule.map(|rule| place(rule, error.place)).or(redirect.map(|set| set.at)) else {
+            continue;
+        };
+        let message = error.message.as_str();
+        let (message, cure) =
+            message.split_once("; ").map_or((message, None), |(what, cure)| (what, Some(cure)));
+        report.violation(at, message, |problem| match cure {
+            Some(cure) => problem.help(cure),
+            None => problem,
+        });
+    }
     config
+}
+
+/// Where in the file a place of a rule is.
+fn place(rule: &Set, place: rewrite::Place) -> Place {
+    let child = |name: &str, attribute: &str| rule.find(&[name]).map(|set| set.place(attribute));
+    let item = |list: &str, index: usize, attribute: &str| {
+        rule.find(&[list]).and_then(|list| list.items.get(index)).map(|set| set.place(attribute))
+    };
+    let found = match place {
+        rewrite::Place::Match => child("match", "url"),
+        rewrite::Place::ConditionInput(index) => item("conditions", index, "input"),
+        rewrite::Place::ConditionPattern(index) => item("conditions", index, "pattern"),
+        rewrite::Place::ServerVariable(index) => item("serverVariables", index, "value"),
+        rewrite::Place::Action => child("action", "url"),
+    };
+    found.unwrap_or(rule.at)
 }
 
 fn map(item: &Set) -> RewriteMap {

@@ -50,8 +50,12 @@ impl State {
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => 0,
             Err(error) => {
-                self.refused(link, error)?;
-                return Ok(true);
+                let refused = self.refused(link, error);
+                if matches!(refused, Err(Stop::Stale)) {
+                    // The next connection gets it.
+                    self.out.extend_from_slice(bytes);
+                }
+                return refused.map(|()| true);
             }
         };
         let sent = count;
@@ -142,7 +146,11 @@ impl State {
             self.client_ended = true;
         }
         if at > start {
-            self.transmit(link, &bytes[start..at])?;
+            let sent = self.transmit(link, &bytes[start..at]);
+            if matches!(sent, Err(Stop::Stale)) {
+                self.out.extend_from_slice(&late);
+            }
+            sent?;
         }
         if !late.is_empty() {
             self.transmit(link, &late)?;
@@ -181,7 +189,45 @@ fn body_end(trailers: &HeaderBlock) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::forward::request::Shape;
+    use crate::forward::{ForwardOptions, Upstream};
+    use crate::reactor::Shard;
+
+    #[test]
+    fn what_a_dead_connection_did_not_take_goes_over_the_next_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = Upstream::new(listener.local_addr().unwrap(), "");
+        let shard = Shard::new(0, Arc::default()).unwrap();
+        let connect = || {
+            let link = Link::open(&upstream, &shard).unwrap();
+            (link, listener.accept().unwrap().0)
+        };
+        let shape = Shape { has_body: true, ..Shape::default() };
+        let mut state = State::new(shape, b"head".to_vec(), &ForwardOptions::default());
+        let (link, peer) = connect();
+        socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        state.begin(true, 1);
+        assert!(matches!(state.transmit(&link, b"body"), Err(Stop::Stale)));
+        let (link, mut peer) = connect();
+        state.begin(false, 1);
+        assert!(state.transmit(&link, b" and more").unwrap());
+        assert!(state.connected && !state.has_unsent());
+        let mut received = [0; 17];
+        peer.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"headbody and more");
+        // Once something has been sent, nothing is repeated: what was not taken is given up.
+        socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        assert!(state.transmit(&link, b"lost").is_ok());
+        assert_eq!((state.body, state.has_unsent()), (Body::Refused, false));
+    }
 
     #[test]
     fn size_lines() {

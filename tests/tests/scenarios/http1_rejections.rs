@@ -1,11 +1,11 @@
 //! Requests that HTTP/1.1 forbids, or that are over a limit: each is answered with its status and the connection is closed,
 //! so that bytes which a proxy might have read as another request are never run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Closed, SharedHost, TestHost};
 
-static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").start());
+static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").model(MODEL).start());
 
 /// Follows every bad request; must never be answered.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -1,11 +1,11 @@
 //! What becomes of request bodies that the app leaves, limits, asks for or reads synchronously.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Request, SharedHost, TestHost, pattern};
 use std::time::{Duration, Instant};
 
-static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").start());
+static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").model(MODEL).start());
 
 #[test]
 fn a_body_that_the_app_leaves_is_skipped() {
@@ -46,7 +46,9 @@ fn the_apps_own_body_limit_is_kept() {
     assert_eq!(limited.status, 413, "{limited:?}");
     let fits = host.send(&Request::post("/max-body?set=100", vec![0; 100])).json();
     assert_eq!(fits["length"], 100);
-    assert_eq!(fits["before"], 30_000_000);
+    // Behind a host that has a limit of its own, the app's server is relieved of it.
+    let before = if MODEL.is_out_of_process() { serde_json::Value::Null } else { 30_000_000.into() };
+    assert_eq!(fits["before"], before);
     assert_eq!(fits["limit"], 100);
     assert_eq!(fits["readOnlyAfterRead"], true);
     // Chunked bodies are counted as they come.
