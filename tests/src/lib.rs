@@ -29,7 +29,9 @@ pub mod wait;
 
 pub use browser::{Browser, BrowserRef, Scheme, SharedBrowser, Tab};
 pub use busy::{Busy, Off};
-pub use host::{Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, kill};
+pub use host::{
+    Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, variables,
+};
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;
 pub use paths::{dotnet_root, mcp, unruly};

@@ -9,8 +9,10 @@ mod difference;
 mod first_response;
 mod idle_memory;
 mod in_process;
+mod out_of_process;
 mod process;
 mod report;
+mod setup;
 mod statistics;
 mod wrk;
 
@@ -30,6 +32,8 @@ pub(crate) struct Options {
 enum What {
     /// Processor time per request, in-process beside Kestrel alone
     InProcess(in_process::Options),
+    /// Processor time, response times and throughput of the hop to the app, out-of-process beside nginx and HAProxy
+    OutOfProcess(out_of_process::Options),
     /// Time from start to the first response
     FirstResponse(first_response::Options),
     /// Memory after a warm-up, idle
@@ -38,19 +42,31 @@ enum What {
     Blocking(blocking::Options),
 }
 
+impl What {
+    fn needs_mews(&self) -> bool {
+        match self {
+            Self::OutOfProcess(options) => options.needs_mews(),
+            _ => true,
+        }
+    }
+}
+
 /// The project that is measured.
 const APP: &str = "Bench";
 
 pub(crate) fn task(options: &Options) -> Result<()> {
     let toolchain = Toolchain::get()?;
     managed::build(&toolchain, &["Mews.Server".to_owned(), APP.to_owned()])?;
-    cargo()
-        .args(["build", "--release", "--package", "mews"])
-        .cure("see the compiler's errors above")
-        .run()?;
+    if options.what.needs_mews() {
+        cargo()
+            .args(["build", "--release", "--package", "mews"])
+            .cure("see the compiler's errors above")
+            .run()?;
+    }
     let contenders = Contenders::new(&toolchain.runtime, &paths::managed_output().join(APP), APP)?;
     let report = match &options.what {
         What::InProcess(options) => in_process::measure(&contenders, options),
+        What::OutOfProcess(options) => out_of_process::measure(&contenders, options),
         What::FirstResponse(options) => first_response::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),

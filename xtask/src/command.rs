@@ -173,10 +173,14 @@ pub(crate) fn cargo() -> Step {
     Step::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The full path of a program on `PATH`, or `None`.
+/// Where distributions put servers, and what the `PATH` of ordinary users often lacks.
+const FOLDERS_OF_SERVERS: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
+
+/// The full path of a program on `PATH` or among the system's servers, or `None`.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(FOLDERS_OF_SERVERS.map(PathBuf::from));
+    folders.map(|dir| dir.join(program)).find(|file| is_executable(file))
 }
 
 fn is_executable(file: &Path) -> bool {

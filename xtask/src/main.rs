@@ -34,6 +34,8 @@ enum Task {
     Dotnet,
     /// Build the C# server, the samples and the test apps into target/managed
     Managed(managed::Options),
+    /// Fetch the real-world app of the out-of-process tests into target/mcp
+    Mcp,
     /// Build everything for release and run the demo application
     Demo(demo::Options),
     /// Run everything that must pass: tidy, managed tests, cargo tests
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Dotnet => dotnet::task(),
         Task::Managed(options) => managed::task(&options),
+        Task::Mcp => mcp::task(),
         Task::Demo(options) => demo::task(&options),
         Task::Test(options) => test::task(&options),
         Task::Tidy => tidy::task(),

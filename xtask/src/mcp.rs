@@ -25,6 +25,16 @@ const UNAVAILABLE: &str = "unavailable.txt";
 /// Begins the names of the folders in which a download is unpacked.
 const WORK_PREFIX: &str = ".mcp.new-";
 
+/// Fetches the app and prints where it is.
+pub(crate) fn task() -> Result<()> {
+    let folder = prepare()?;
+    if let Ok(reason) = fs::read_to_string(folder.join(UNAVAILABLE)) {
+        bail!("the app cannot be had here: {reason}");
+    }
+    println!("{}", folder.display());
+    Ok(())
+}
+
 /// Fetches the app unless it is there, and answers with the folder that holds it, or the reason why not.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use crate::command::{Step, on_path};
 use anyhow::{Result, bail};
 
 /// A program, or one of several that do the same.
+#[derive(Clone, Copy)]
 pub(crate) struct Tool {
     /// Any one of these on `PATH` will do.
     programs: &'static [&'static str],
@@ -26,6 +27,13 @@ pub(crate) const FOR_TESTS: [Tool; 3] = [
 /// What the benchmarks drive.
 pub(crate) const FOR_BENCH: [Tool; 1] =
     [Tool { programs: &["wrk"], package: "wrk", purpose: "the load generator of the benchmarks" }];
+
+/// What out-of-process hosting is measured beside.
+pub(crate) const FOR_BENCH_OUT_OF_PROCESS: [Tool; 3] = [
+    FOR_BENCH[0],
+    Tool { programs: &["nginx"], package: "nginx", purpose: "a proxy to compare with" },
+    Tool { programs: &["haproxy"], package: "haproxy", purpose: "a proxy to compare with" },
+];
 
 /// Makes sure that all `tools` are there.
 ///

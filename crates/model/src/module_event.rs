@@ -217,7 +217,9 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         "Unhandled exception",
         "An exception that nobody caught, a stack overflow or `Environment.FailFast` ended the app. The line holds the \
          reason; the stack is in the app's output before it.",
-        When("An in-process app that had started dies of an exception. One that dies while it starts is 1007."),
+        When(
+            "An in-process app that had started dies of an exception. One that dies while it starts is 1007.",
+        ),
         &["503", "1007", "1011"],
     ),
     event(

@@ -28,6 +28,14 @@ impl Pool {
         effects.into_iter().filter(told).collect()
     }
 
+    /// The numbers of the events that an event leads to, `seconds` later.
+    fn numbers(&mut self, seconds: u64, event: Event) -> Vec<u16> {
+        self.now = self.now + Duration::from_secs(seconds);
+        let effects = self.pool.step(event, self.now);
+        let number = |effect| if let Effect::Log { event_id, .. } = effect { event_id } else { None };
+        effects.into_iter().filter_map(number).collect()
+    }
+
     fn wait(&self) -> u64 {
         self.pool.retry_at().unwrap().since(self.now).as_secs()
     }
@@ -208,6 +216,42 @@ fn a_lost_page_comes_back_but_not_in_a_hurry() {
     assert_eq!(effects, [Effect::SpawnFailurePage(WorkerId(3), no())]);
     assert_eq!(pool.after(0, Event::WorkerExited(WorkerId(3), crash())), []);
     assert_eq!(pool.after(1, Event::TimerFired), [Effect::SpawnFailurePage(WorkerId(4), no())]);
+}
+
+#[test]
+fn log_lines_carry_the_numbers_of_the_original() {
+    let first = WorkerId(1);
+    for (code, number) in [
+        (StatusCode::START_FAILED, 1007),
+        (StatusCode::BAD_CONFIGURATION, 1034),
+        (StatusCode::HANDLER_NOT_LOADED, 1010),
+    ] {
+        let failed = Event::WorkerFailed(first, Failure::new(code, "No."));
+        assert_eq!(Pool::started().numbers(1, failed), [number]);
+    }
+    assert_eq!(Pool::started().numbers(120, Event::TimerFired), [1007]);
+    let exception = Some("An unhandled exception ended the app".to_owned());
+    let detail = Some("last words".to_owned());
+    for (exit, number) in [
+        (crash(), 1011),
+        (Exit { clean: true, ..crash() }, 1011),
+        (Exit { detail: detail.clone(), ..crash() }, 1035),
+        (Exit { cause: exception, detail, ..crash() }, 1018),
+    ] {
+        let mut pool = Pool::started();
+        assert_eq!(pool.numbers(1, Event::WorkerStarted(first)), []);
+        assert_eq!(pool.numbers(1, Event::WorkerExited(first, exit)), [number]);
+    }
+    let mut pool = Pool::started();
+    pool.after(1, Event::WorkerStarted(first));
+    assert_eq!(pool.numbers(0, Event::StopRequested), []);
+    assert_eq!(pool.numbers(10, Event::TimerFired), []);
+    assert_eq!(pool.numbers(0, Event::WorkerExited(first, crash())), [1005]);
+    // What failed has no app to wait for.
+    let mut pool = Pool::started();
+    pool.after(1, Event::WorkerFailed(first, no()));
+    pool.after(5, Event::TimerFired);
+    assert_eq!(pool.numbers(0, Event::WorkerExited(first, crash())), []);
 }
 
 /// `cargo run -p mews-model --example lifecycle_table` prints what belongs between the markers.

@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
@@ -15,6 +17,8 @@ use crate::procfs;
 
 /// How deep groups that a program made itself are looked into.
 const MOST_DEPTH: usize = 8;
+/// How often the removal of a group is tried.
+const REMOVING_ROUNDS: usize = 50;
 
 /// Why programs get no control groups of their own.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +104,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        remove(&self.folder, MOST_DEPTH);
+        remove_ended(&self.folder);
     }
 }
 
@@ -128,7 +132,7 @@ impl Groups {
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        self.0.iter().for_each(|folder| remove(folder, MOST_DEPTH));
+        self.0.iter().for_each(|folder| remove_ended(folder));
     }
 }
 
@@ -141,6 +145,17 @@ fn named(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     all.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         .map(|entry| entry.path())
         .collect()
+}
+
+/// Removes a group whose members have been ended. The kernel may take a moment to see that nobody is left.
+fn remove_ended(folder: &Path) {
+    for _ in 0..REMOVING_ROUNDS {
+        remove(folder, MOST_DEPTH);
+        if !folder.exists() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Removes what workers have left that were ended together with their supervisor. The kernel does not remove a group

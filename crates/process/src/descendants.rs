@@ -58,8 +58,9 @@ pub enum Orphans<'a> {
 /// meanwhile, on another thread: they would be taken for orphans.
 pub fn end_orphans(which: Orphans<'_>, known: &[u32]) -> Vec<u32> {
     let groups = match which {
-        Orphans::Of { worker, .. } => Some(Groups::of(worker)),
-        Orphans::All => None,
+        // Else its number is another's by now.
+        Orphans::Of { worker, .. } if !known.contains(&worker) => Some(Groups::of(worker)),
+        _ => None,
     };
     ending::end_all(&Origin::Orphans { which, known, groups: groups.as_ref() }, None, KILLING)
 }
@@ -268,6 +269,55 @@ mod tests {
         }
         let found = process.descendants();
         check_end(process, &found[..50]);
+    }
+
+    #[test]
+    fn nobody_leaves_a_control_group() {
+        if let Err(reason) = crate::cgroup::own_folder() {
+            eprintln!("nothing to test: {reason}");
+            return;
+        }
+        become_subreaper().unwrap();
+        let text = "env -i setsid sleep 1000 & echo \"role $!\"; exit 0";
+        let (mut process, streams) = crate::testing::script(text, "").start().unwrap();
+        let pid = crate::testing::line(&mut crate::testing::lines(streams.unwrap().stdout)).parse().unwrap();
+        wait_readable(process.pidfd());
+        assert!(process.try_wait().unwrap().is_some());
+        assert_eq!(process.descendants(), [pid]);
+        let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        let group = cgroup.lines().find_map(|line| line.strip_prefix("0::")).unwrap();
+        let name = group.rsplit('/').next().unwrap();
+        let folder = crate::cgroup::own_folder().unwrap().join(name);
+        assert!(folder.exists() && name.starts_with(&format!("mews-{}-", procfs::own_pid())));
+        check_end(process, &[pid]);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_dead_workers_control_groups_are_emptied() {
+        if let Err(reason) = crate::cgroup::own_folder() {
+            eprintln!("nothing to test: {reason}");
+            return;
+        }
+        become_subreaper().unwrap();
+        // As a program it would have a group itself, and those that it makes would be below that.
+        let program = worker("", "start", "env -i setsid sleep 1000 & exec sleep 1000");
+        let mut worker = std::process::Command::new(program.path)
+            .args(program.arguments)
+            .envs(program.environment)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = crate::testing::lines(worker.stdout.take().unwrap().into());
+        let program = Watched::new(crate::testing::line(&mut lines).parse().unwrap());
+        let groups = Groups::of(worker.id());
+        assert!(!groups.members().is_empty());
+        worker.kill().unwrap();
+        program.wait();
+        let which = Orphans::Of { worker: worker.id(), sessions: &[] };
+        assert_eq!(end_orphans(which, &[]), [0; 0]);
+        assert!(groups.members().is_empty() && Groups::of(worker.id()).members().is_empty());
+        worker.wait().unwrap();
     }
 
     #[test]

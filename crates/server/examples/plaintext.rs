@@ -41,7 +41,7 @@ fn main() -> std::io::Result<()> {
     let socket = TcpListener::bind(address)?;
     announce(&socket)?;
     let server =
-        Server::start(config, vec![Listener { socket, tls: false }], Arc::new(Plaintext { headers }))?;
+        Server::start(config, vec![Listener { socket, tls: None }], Arc::new(Plaintext { headers }))?;
     server.accept();
     // Standard input's end stops the server, so that a harness needs no signals.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

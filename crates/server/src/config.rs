@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tls::Tls;
+
 /// How a server runs.
 #[derive(Clone)]
 pub struct ServerConfig {
@@ -18,6 +20,9 @@ pub struct ServerConfig {
     pub stall_after: Duration,
     /// Most threads the server may have, watchdog excluded.
     pub max_threads: usize,
+    /// Names and values of header fields that every response gets which has none of the same name. Not those to
+    /// requests that are refused before the handler, and not 101.
+    pub response_headers: Vec<(String, String)>,
 }
 
 impl Default for ServerConfig {
@@ -28,6 +33,7 @@ impl Default for ServerConfig {
             thread_start: Arc::new(|| {}),
             stall_after: Duration::from_millis(2),
             max_threads: 512,
+            response_headers: Vec::new(),
         }
     }
 }
@@ -72,6 +78,10 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// Most open connections; more wait in the kernel's queue. 0 = unlimited.
     pub max_connections: usize,
+    /// From accepting a connection to the end of its TLS handshake; then it is closed.
+    pub handshake_timeout: Duration,
+    /// Most TLS handshakes at a time; more connections wait in the kernel's queue. 0 = unlimited.
+    pub max_handshakes: usize,
 }
 
 impl Default for Limits {
@@ -90,6 +100,8 @@ impl Default for Limits {
             drain_body: 64 * 1024,
             drain_timeout: Duration::from_secs(5),
             max_connections: 0,
+            handshake_timeout: Duration::from_secs(10),
+            max_handshakes: 4096,
         }
     }
 }
@@ -99,6 +111,6 @@ impl Default for Limits {
 pub struct Listener {
     /// The socket; its connections are accepted after `Server::accept`.
     pub socket: TcpListener,
-    /// Whether clients speak TLS here. Not supported yet: `Server::start` refuses it.
-    pub tls: bool,
+    /// What clients must speak here; `None` = plain HTTP.
+    pub tls: Option<Tls>,
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::exchange::Exchange;
+use crate::tls::TlsInfo;
 
 /// Answers requests. The methods are called by the server's own threads, each prepared by
 /// `ServerConfig::thread_start`; a panic in one answers 500 and is logged.
@@ -101,6 +102,6 @@ pub struct ConnectionInfo {
     pub remote: Option<SocketAddr>,
     /// The address the client connected to.
     pub local: Option<SocketAddr>,
-    /// Whether it is encrypted.
-    pub tls: bool,
+    /// What TLS agreed on; `None` = it is not encrypted.
+    pub tls: Option<Arc<TlsInfo>>,
 }

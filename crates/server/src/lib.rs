@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `reactor` | shards, tasks, the watchdog that replaces a stuck thread, the thread pool |
 //! | `listener` | accepting and balancing connections |
+//! | `tls` | certificates, handshakes, encryption |
 //! | `http1` | heads, framing, bodies and the connection's state machine |
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
@@ -32,6 +33,7 @@ mod reactor;
 mod server;
 mod stats;
 mod sync;
+pub mod tls;
 
 pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
@@ -43,3 +45,4 @@ pub use headers::{HeaderBlock, HeaderBlockRef};
 pub use pages::{Details, Page, PageHandler};
 pub use server::Server;
 pub use stats::Stats;
+pub use tls::{Tls, TlsInfo};

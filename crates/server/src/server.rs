@@ -10,6 +10,7 @@ use crate::config::{Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
 use crate::listener::{self, Acceptor};
+use crate::output::ExtraHeaders;
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
 use crate::stats::{Counters, Stats};
 use crate::sync::lock;
@@ -20,6 +21,7 @@ const JOIN_LIMIT: Duration = Duration::from_secs(2);
 /// What every connection of a server shares.
 pub(crate) struct Shared {
     limits: Limits,
+    extra: ExtraHeaders,
     handler: Mutex<Arc<dyn Handler>>,
     /// Grows with every `set_handler`, so that connections need not lock to see that nothing changed.
     handler_version: AtomicU64,
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     threads: Arc<Threads>,
     counters: Counters,
     connections: AtomicUsize,
+    /// TLS handshakes that go on.
+    handshakes: AtomicUsize,
     idle: (Mutex<()>, Condvar),
     /// Coarse time from which a draining server closes idle connections; 0 = not draining.
     draining: AtomicU64,
@@ -38,6 +42,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Header fields of every response.
+    pub(crate) fn extra(&self) -> &ExtraHeaders {
+        &self.extra
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -98,6 +107,27 @@ impl Shared {
             drop(lock(&self.idle.0));
             self.idle.1.notify_all();
         }
+        self.resume_accepting();
+    }
+
+    /// Whether no other TLS handshake may begin.
+    pub(crate) fn is_full_of_handshakes(&self) -> bool {
+        let most = self.limits.max_handshakes;
+        most != 0 && self.handshakes.load(Ordering::Acquire) >= most
+    }
+
+    pub(crate) fn handshake_began(&self) {
+        self.handshakes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn handshake_ended(&self) {
+        let before = self.handshakes.fetch_sub(1, Ordering::AcqRel);
+        if before >= self.limits.max_handshakes {
+            self.resume_accepting();
+        }
+    }
+
+    fn resume_accepting(&self) {
         for acceptor in &*lock(&self.acceptors) {
             acceptor.resume();
         }
@@ -126,10 +156,6 @@ impl Server {
         listeners: Vec<Listener>,
         handler: Arc<dyn Handler>,
     ) -> io::Result<Server> {
-        if listeners.iter().any(|listener| listener.tls) {
-            let message = "TLS listeners are not supported yet; use http bindings";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
-        }
         let signal = Arc::new(Signal::default());
         let count = config.io_threads.max(1);
         let shards =
@@ -141,6 +167,7 @@ impl Server {
         }
         let shared = Arc::new(Shared {
             limits: config.limits,
+            extra: ExtraHeaders::new(&config.response_headers),
             handler: Mutex::new(handler),
             handler_version: AtomicU64::new(1),
             dispatch: shards.iter().map(|_| Table::new()).collect(),
@@ -148,6 +175,7 @@ impl Server {
             threads,
             counters: Counters::default(),
             connections: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
             idle: (Mutex::new(()), Condvar::new()),
             draining: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -164,7 +192,7 @@ impl Server {
         }
         for (index, listener) in listeners.into_iter().enumerate() {
             let shard = &self.shared.shards[index % self.shared.shards.len()];
-            match listener::start(&self.shared, shard, listener.socket) {
+            match listener::start(&self.shared, shard, listener) {
                 Ok(acceptor) => lock(&self.shared.acceptors).push(acceptor),
                 Err(error) => {
                     tracing::error!(%error, "a listening socket cannot be used; it accepts nothing")

@@ -32,6 +32,12 @@ pub struct Stats {
     pub accept_failures: u64,
     /// Connections reset because the client did not read for `write_timeout`.
     pub write_timeouts: u64,
+    /// TLS handshakes that ended well.
+    pub handshakes: u64,
+    /// TLS handshakes that failed.
+    pub handshake_failures: u64,
+    /// TLS handshakes that took longer than `handshake_timeout`.
+    pub handshake_timeouts: u64,
     /// I/O threads replaced because they were stuck in a handler.
     pub replaced_threads: u64,
     /// Handler runs on the pool.
@@ -56,6 +62,9 @@ pub(crate) struct Counters {
     pub(crate) connection_limit_hits: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
     pub(crate) write_timeouts: AtomicU64,
+    pub(crate) handshakes: AtomicU64,
+    pub(crate) handshake_failures: AtomicU64,
+    pub(crate) handshake_timeouts: AtomicU64,
 }
 
 impl Counters {
@@ -77,5 +86,8 @@ impl Counters {
         stats.connection_limit_hits = get(&self.connection_limit_hits);
         stats.accept_failures = get(&self.accept_failures);
         stats.write_timeouts = get(&self.write_timeouts);
+        stats.handshakes = get(&self.handshakes);
+        stats.handshake_failures = get(&self.handshake_failures);
+        stats.handshake_timeouts = get(&self.handshake_timeouts);
     }
 }

@@ -2,10 +2,12 @@
 
 mod builder;
 mod checks;
+mod configured;
 mod model;
 mod shared;
 
 pub use builder::{Finished, HostBuilder};
+pub use configured::{handler_settings, variables};
 pub use model::Model;
 pub use shared::{HostRef, SharedHost};
 

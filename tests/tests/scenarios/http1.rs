@@ -218,7 +218,11 @@ fn targets_of_every_form() {
     assert_eq!(request["path"], "/request/absolute");
     assert_eq!(request["query"], "?q=1");
     // A server behind a proxy gets the origin form.
-    let raw = if MODEL.is_out_of_process() { "/request/absolute?q=1" } else { "http://localhost/request/absolute?q=1" };
+    let raw = if MODEL.is_out_of_process() {
+        "/request/absolute?q=1"
+    } else {
+        "http://localhost/request/absolute?q=1"
+    };
     assert_eq!(request["rawTarget"], raw);
     // No route takes OPTIONS: the app says so, and the connection goes on.
     let options = client.request(&Request::new("OPTIONS", "*")).unwrap();

@@ -1,8 +1,15 @@
 //! What a client meets whichever model the app is hosted in. Two test programs hold these files, one for each model; where the models differ on purpose, a
-//! scenario asks which one it plays in and says why.
+//! scenario asks which one it plays in and says why. What one model alone has is in the files `in_process_*` and `out_of_process_*`, and what becomes of the bytes
+//! between worker and app in `forwarding*`.
 
+mod apps;
+mod basics;
+mod browser;
 mod http1;
 mod http1_rejections;
+mod isolation;
 mod request_bodies;
+mod responses;
+mod site;
 mod streams;
 mod websockets;

@@ -145,6 +145,7 @@ fn report(outcomes: &[Outcome], options: &Options) -> Report {
         title: format!("`/plaintext` while {} requests block for 1 s each", options.connections),
         header: header.map(str::to_owned).to_vec(),
         rows,
+        more: Vec::new(),
         notes: vec![format!(
             "milliseconds; a probe every {} ms for {} s on one kept connection, and one on fresh connections; from the first blocking request on",
             PACE.as_millis(),

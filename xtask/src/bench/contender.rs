@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -89,36 +90,60 @@ impl Contenders {
     /// # Errors
     /// It ends, answers otherwise or takes longer than a minute; the text shows its last output.
     pub(crate) fn start(&self, contender: Contender) -> Result<Server> {
-        let address = free_address()?;
-        let url = format!("http://{address}");
-        let mut command = match contender {
-            Contender::Kestrel => {
-                let mut command = Command::new(&self.muxer);
-                command.arg(self.folder.join(format!("{}.dll", self.assembly)));
-                command
-            }
-            Contender::Mews => {
-                let mut command = Command::new(paths::mews("release"));
-                command.arg("run").arg(&self.folder).args(["--hosting-model", "InProcess"]);
-                command
-            }
+        let command = match contender {
+            Contender::Kestrel => self.kestrel(),
+            Contender::Mews => self.mews("InProcess"),
         };
-        let log = self.logs.join(format!("{}.log", contender.name().replace(' ', "-").to_lowercase()));
+        self.start_app(contender.name(), command)
+    }
+
+    /// `dotnet App.dll`
+    pub(crate) fn kestrel(&self) -> Command {
+        let mut command = Command::new(&self.muxer);
+        command.arg(self.folder.join(format!("{}.dll", self.assembly)));
+        command
+    }
+
+    /// `mews run` over the app's folder.
+    pub(crate) fn mews(&self, hosting_model: &str) -> Command {
+        let mut command = Command::new(paths::mews("release"));
+        command.arg("run").arg(&self.folder).args(["--hosting-model", hosting_model]);
+        command
+    }
+
+    /// Starts what takes `--urls`, in the app's folder.
+    ///
+    /// # Errors
+    /// As [`Contenders::start`].
+    pub(crate) fn start_app(&self, name: &str, mut command: Command) -> Result<Server> {
+        let address = free_address()?;
+        command
+            .args(["--urls", &format!("http://{address}")])
+            .current_dir(&self.folder)
+            .envs(self.environment.iter().map(|(key, value)| (key, value)));
+        self.start_any(name, command, address)
+    }
+
+    /// Starts what listens on `address` once it is ready. Its output goes to a log with its name.
+    ///
+    /// # Errors
+    /// As [`Contenders::start`].
+    pub(crate) fn start_any(&self, name: &str, mut command: Command, address: SocketAddr) -> Result<Server> {
+        let log = self.logs.join(format!("{}.log", name.replace(' ', "-").to_lowercase()));
         let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         let copy = file.try_clone().context("cannot duplicate a descriptor")?;
-        command
-            .args(["--urls", &url])
-            .current_dir(&self.folder)
-            .envs(self.environment.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(copy);
+        command.stdin(Stdio::null()).stdout(file).stderr(copy);
         let begin = Instant::now();
-        let child = command.spawn().with_context(|| format!("cannot start {}", contender.name()))?;
+        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = child.id();
         let mut server = Server { address, first_response: Duration::ZERO, child: Some(child), pid, log };
-        server.wait_ready(begin).with_context(|| format!("{} did not get ready", contender.name()))?;
+        server.wait_ready(begin).with_context(|| format!("{name} did not get ready"))?;
         Ok(server)
+    }
+
+    /// Where logs and files of a run go.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.logs
     }
 }
 
@@ -141,8 +166,9 @@ impl Server {
                 STOP_LIMIT.as_secs()
             );
         };
-        // `dotnet` answers SIGTERM with 143 although it has stopped as asked.
-        if !status.success() && status.code() != Some(143) {
+        // `dotnet` answers SIGTERM with 143 although it has stopped as asked; HAProxy dies of it.
+        let as_asked = status.code() == Some(143) || status.signal() == Some(Signal::TERM.as_raw());
+        if !status.success() && !as_asked {
             bail!("a server ended with {status}\n{}", self.last_lines());
         }
         Ok(())
@@ -197,7 +223,7 @@ impl Drop for Server {
 }
 
 /// An address that nobody listens on just now.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     listener.local_addr().context("a listener has no address")
 }

@@ -41,6 +41,7 @@ pub(crate) fn report(subject: &Subject, [kestrel, mews]: &[Vec<f64>; 2]) -> Repo
             cell(&differences),
             format!("≤ {limit:.0}: {}", verdict.word()),
         ]],
+        more: Vec::new(),
         notes,
         raw: json!({ "unit": unit, "limit": limit, "kestrel": kestrel, "mews": mews }),
     }

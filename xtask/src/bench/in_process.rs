@@ -160,8 +160,8 @@ fn report(cases: &[Case], options: &Options) -> Report {
     ];
     let raw_rounds = |rounds: &[Round]| -> Vec<Value> {
         let one = |round: &Round| {
-            let wrk::Load { requests, rate, errors, p99 } = round.load;
-            json!({ "cost_us": round.cost, "requests": requests, "rate": rate, "errors": errors, "p99_ms": p99 })
+            let wrk::Load { requests, rate, errors, p50, p99 } = round.load;
+            json!({ "cost_us": round.cost, "requests": requests, "rate": rate, "errors": errors, "p50_ms": p50, "p99_ms": p99 })
         };
         rounds.iter().map(one).collect()
     };
@@ -174,6 +174,7 @@ fn report(cases: &[Case], options: &Options) -> Report {
         title: format!("In-process, {} connections, {} s a round", options.connections, options.seconds),
         header: header.map(str::to_owned).to_vec(),
         rows,
+        more: Vec::new(),
         notes,
         raw: raw.collect(),
     }
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
 
     fn rounds(costs: &[f64], errors: u64) -> Vec<Round> {
-        let load = || wrk::Load { requests: 10, rate: 2.0, errors, p99: 1.0 };
+        let load = || wrk::Load { requests: 10, rate: 2.0, errors, p50: 1.0, p99: 1.0 };
         costs.iter().map(|cost| Round { cost: *cost, load: load() }).collect()
     }
 

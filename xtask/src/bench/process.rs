@@ -1,30 +1,43 @@
 //! What `/proc` tells about a process and everything it has started: processor time and memory.
 
 use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The facts of `/proc/PID/stat` that are used here.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     pid: u32,
+    /// The program's name, of which the kernel keeps 15 bytes.
+    name: String,
     parent: u32,
+    /// The process that founded the session.
+    session: u32,
     /// User and system time, in ticks, without that of ended children.
     ticks: u64,
 }
 
-/// `root` and all its descendants.
+/// `root` and all its descendants, with everything in a session that one of them has founded: a descendant whose parent has ended is
+/// no child of any of them.
 ///
 /// # Errors
 /// `/proc` cannot be read.
 pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
-    let all = all()?;
+    Ok(tree_among(root, &all()?))
+}
+
+fn tree_among(root: u32, all: &[Stat]) -> Vec<u32> {
     let mut tree = vec![root];
     let mut at = 0;
-    while let Some(parent) = tree.get(at).copied() {
-        tree.extend(all.iter().filter(|stat| stat.parent == parent).map(|stat| stat.pid));
+    while let Some(member) = tree.get(at).copied() {
+        for stat in all {
+            if (stat.parent == member || stat.session == member) && !tree.contains(&stat.pid) {
+                tree.push(stat.pid);
+            }
+        }
         at += 1;
     }
-    Ok(tree)
+    tree
 }
 
 /// The processor time that `root` and all its descendants have used so far.
@@ -32,11 +45,26 @@ pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
 /// # Errors
 /// `/proc` cannot be read, or `root` has ended.
 pub(crate) fn processor_time(root: u32) -> Result<Duration> {
-    let tree = tree(root)?;
+    Ok(usage(&[root])?.values().sum())
+}
+
+/// The processor time that `roots` and all their descendants have used so far, by the program's name.
+///
+/// # Errors
+/// `/proc` cannot be read, or one of `roots` has ended.
+pub(crate) fn usage(roots: &[u32]) -> Result<BTreeMap<String, Duration>> {
     let all = all()?;
-    all.iter().find(|stat| stat.pid == root).with_context(|| format!("process {root} has ended"))?;
-    let ticks: u64 = all.iter().filter(|stat| tree.contains(&stat.pid)).map(|stat| stat.ticks).sum();
-    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    let mut members = Vec::new();
+    for root in roots {
+        all.iter().find(|stat| stat.pid == *root).with_context(|| format!("process {root} has ended"))?;
+        members.extend(tree_among(*root, &all));
+    }
+    let second = rustix::param::clock_ticks_per_second() as f64;
+    let mut used: BTreeMap<String, Duration> = BTreeMap::new();
+    for stat in all.iter().filter(|stat| members.contains(&stat.pid)) {
+        *used.entry(stat.name.clone()).or_default() += Duration::from_secs_f64(stat.ticks as f64 / second);
+    }
+    Ok(used)
 }
 
 /// The proportional set size of `root` and all its descendants, in KiB.
@@ -72,12 +100,14 @@ fn all() -> Result<Vec<Stat>> {
 /// The second field, the program's name, may hold anything: spaces and parentheses too.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (pid, rest) = text.split_once(" (")?;
-    let (_, rest) = rest.rsplit_once(") ")?;
+    let (name, rest) = rest.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     Some(Stat {
         pid: pid.parse().ok()?,
+        name: name.to_owned(),
         parent: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
         ticks: number(11)? + number(12)?,
     })
 }
@@ -93,10 +123,20 @@ mod tests {
 
     #[test]
     fn a_stat_line_with_a_wild_name_is_read() {
-        let text = "42 (a) b (c) S 7 42 42 0 -1 4194304 100 0 0 0 30 12 5 5 20 0 9 0 100 1 1";
-        assert_eq!(parse_stat(text), Some(Stat { pid: 42, parent: 7, ticks: 42 }));
+        let text = "42 (a) b (c) S 7 42 43 0 -1 4194304 100 0 0 0 30 12 5 5 20 0 9 0 100 1 1";
+        let due = Stat { pid: 42, name: "a) b (c".to_owned(), parent: 7, session: 43, ticks: 42 };
+        assert_eq!(parse_stat(text), Some(due));
         assert_eq!(parse_stat("42 (a"), None);
         assert_eq!(parse_stat("42 (a) S 7"), None);
+    }
+
+    #[test]
+    fn a_tree_holds_sessions_whose_founder_belongs_to_it() {
+        let stat = |pid, parent, session| Stat { pid, name: String::new(), parent, session, ticks: 1 };
+        // 3 founded a session; 4 was started in it by a process that has ended. 9 only shares the session of 2.
+        let all = [stat(2, 1, 1), stat(3, 2, 3), stat(4, 1, 3), stat(5, 4, 3), stat(9, 1, 1)];
+        assert_eq!(tree_among(2, &all), [2, 3, 4, 5]);
+        assert_eq!(tree_among(9, &all), [9]);
     }
 
     #[test]
@@ -113,6 +153,7 @@ mod tests {
         assert!(tree.contains(&own) && tree.contains(&child.id()), "{tree:?}");
         assert!(memory(child.id()).unwrap() > 0);
         processor_time(own).unwrap();
+        assert!(usage(&[own]).unwrap().contains_key("sleep"));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(processor_time(child.id()).is_err());

@@ -14,10 +14,19 @@ pub(crate) struct Report {
     pub(crate) title: String,
     pub(crate) header: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
+    /// Tables after the first.
+    pub(crate) more: Vec<Table>,
     /// What the reader must know to trust the table or not.
     pub(crate) notes: Vec<String>,
     /// Every round.
     pub(crate) raw: Value,
+}
+
+/// One more table of a report.
+pub(crate) struct Table {
+    pub(crate) title: String,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 impl Report {
@@ -52,18 +61,26 @@ impl Report {
             word("aspnet"),
             word("commit")
         );
-        let mut line = |cells: &[String]| {
-            let _ = writeln!(text, "| {} |", cells.join(" | "));
-        };
-        line(&self.header);
-        line(&vec!["---".to_owned(); self.header.len()]);
-        self.rows.iter().for_each(|row| line(row));
+        table(&mut text, &self.header, &self.rows);
+        for Table { title, header, rows } in &self.more {
+            let _ = write!(text, "\n### {title}\n\n");
+            table(&mut text, header, rows);
+        }
         for note in &self.notes {
             let _ = write!(text, "\n- {note}");
         }
         text.push('\n');
         text
     }
+}
+
+fn table(text: &mut String, header: &[String], rows: &[Vec<String>]) {
+    let mut line = |cells: &[String]| {
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    };
+    line(header);
+    line(&vec!["---".to_owned(); header.len()]);
+    rows.iter().for_each(|row| line(row));
 }
 
 /// Where the numbers come from.
@@ -96,11 +113,17 @@ mod tests {
             title: "X".to_owned(),
             header: cells(&["a", "b"]),
             rows: vec![cells(&["1", "2"])],
+            more: vec![Table { title: "Y".to_owned(), header: cells(&["c"]), rows: vec![cells(&["3"])] }],
             notes: vec!["so so".to_owned()],
             raw: Value::Null,
         };
         let text = report.markdown(&json!({ "processors": 2, "kernel": "6.1" }));
-        assert!(text.contains("| a | b |\n| --- | --- |\n| 1 | 2 |\n\n- so so\n"), "{text}");
+        assert!(
+            text.contains(
+                "| a | b |\n| --- | --- |\n| 1 | 2 |\n\n### Y\n\n| c |\n| --- |\n| 3 |\n\n- so so\n"
+            ),
+            "{text}"
+        );
         assert!(text.contains("Linux 6.1"), "{text}");
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::command::Step;
 use anyhow::{Context as _, Result, bail};
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// What one run of `wrk` did.
 #[derive(Debug, PartialEq)]
@@ -11,6 +13,8 @@ pub(crate) struct Load {
     pub(crate) rate: f64,
     /// Responses other than 2xx and 3xx, and failed connections, reads and writes.
     pub(crate) errors: u64,
+    /// Median of the response time, in milliseconds.
+    pub(crate) p50: f64,
     /// 99th percentile of the response time, in milliseconds.
     pub(crate) p99: f64,
 }
@@ -20,19 +24,29 @@ pub(crate) struct Load {
 /// # Errors
 /// `wrk` is missing or fails, or prints what is not understood.
 pub(crate) fn run(url: &str, connections: u32, seconds: u32) -> Result<Load> {
+    run_script(url, connections, seconds, None)
+}
+
+/// As [`run`], with requests as a Lua script makes them.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_script(url: &str, connections: u32, seconds: u32, script: Option<&Path>) -> Result<Load> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     // At most half of the processors: the rest is the server's.
     let threads = (processors / 2).min(4).min(connections as usize).max(1);
+    let script = script.map(|script| [OsStr::new("--script"), script.as_os_str()]);
     let output = Step::new("wrk")
         .args(["--latency", "--timeout", "10s"])
         .args([format!("-t{threads}"), format!("-c{connections}"), format!("-d{seconds}s")])
+        .args(script.into_iter().flatten())
         .arg(url)
         .capture()?;
     parse(&output.stdout).with_context(|| format!("`wrk` printed what is not understood:\n{}", output.stdout))
 }
 
 fn parse(text: &str) -> Result<Load> {
-    let mut load = Load { requests: 0, rate: -1.0, errors: 0, p99: 0.0 };
+    let mut load = Load { requests: 0, rate: -1.0, errors: 0, p50: 0.0, p99: 0.0 };
     for line in text.lines().map(str::trim) {
         if let Some((count, _)) = line.split_once(" requests in ") {
             load.requests = count.parse().context("the number of requests")?;
@@ -45,6 +59,8 @@ fn parse(text: &str) -> Result<Load> {
                 let count = part.split_whitespace().last().unwrap_or_default();
                 load.errors += count.parse::<u64>().context("the number of socket errors")?;
             }
+        } else if let Some(time) = line.strip_prefix("50%") {
+            load.p50 = milliseconds(time.trim())?;
         } else if let Some(time) = line.strip_prefix("99%") {
             load.p99 = milliseconds(time.trim())?;
         }
@@ -87,7 +103,7 @@ Transfer/sec:     12.00MB
     #[test]
     fn a_good_run_is_read() {
         let load = parse(GOOD).unwrap();
-        assert_eq!(load, Load { requests: 500_123, rate: 100_024.6, errors: 0, p99: 10.5 });
+        assert_eq!(load, Load { requests: 500_123, rate: 100_024.6, errors: 0, p50: 0.6, p99: 10.5 });
     }
 
     #[test]

@@ -183,7 +183,9 @@ impl StartError {
 fn refused(status: HostStatus, text: &str) -> String {
     match malformed_json(text) {
         Some(place) => place,
-        None => format!("the .NET runtime could not be prepared for the app: {} ({status})", status.meaning()),
+        None => {
+            format!("the .NET runtime could not be prepared for the app: {} ({status})", status.meaning())
+        }
     }
 }
 
@@ -195,8 +197,9 @@ fn malformed_json(text: &str) -> Option<String> {
     let (line, rest) = rest.split_once(", column ")?;
     let (column, what) = rest.lines().next()?.split_once("): ")?;
     let number = |text: &str| text.parse::<u32>().is_ok();
-    (number(line) && number(column))
-        .then(|| format!("{path}:{line}:{column}: the file is not valid JSON: {}", what.trim_end_matches('.')))
+    (number(line) && number(column)).then(|| {
+        format!("{path}:{line}:{column}: the file is not valid JSON: {}", what.trim_end_matches('.'))
+    })
 }
 
 fn missing(wanted: Option<&Framework>, installed: &[String]) -> String {

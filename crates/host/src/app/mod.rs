@@ -8,6 +8,7 @@ mod folder;
 mod launch;
 mod output;
 mod plan;
+mod rules;
 mod runtime_config;
 mod settings;
 mod site;

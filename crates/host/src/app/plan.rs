@@ -5,14 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use mews_model::HostingModel;
-use mews_model::environment::{Changes, Inherited, Parts, app_environment, detailed_errors};
+use mews_model::environment::{Changes, Inherited, Parts, app_environment};
 use mews_model::lifecycle::Settings;
 use mews_model::web_config;
 
 use super::environment;
+use super::rules;
 use super::settings;
 use super::site::{Base, ResolveError, SiteOptions};
-use crate::control::{AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, StdoutLog};
+use crate::control::{
+    AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
+};
 
 /// `startupTimeLimit` when nothing says otherwise.
 const STARTUP_LIMIT: Duration = Duration::from_secs(120);
@@ -50,8 +53,6 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// Where the worker's output is written besides; an out-of-process worker sees to that itself.
     pub(crate) stdout_log: Option<StdoutLog>,
-    /// Whether start failures are answered without a page.
-    pub(crate) no_failure_page: bool,
     /// To be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -86,13 +87,10 @@ pub(super) fn make(
     let configured = module.map_or(&[][..], |module| &module.environment_variables);
     let app = app_spec(&base, options, folder);
     let changes = changes(&app, base.model, options, configured, inherited);
-    let mut forced = Vec::new();
-    forced.extend(environment_name(options));
-    let app =
-        AppSpec { detailed_errors: detailed_errors(&inherited.clone().with(&forced), configured), ..app };
+    let rules = rules::site(base.config.as_ref(), options, folder, inherited);
+    let app = AppSpec { rules, ..app };
 
     let stdout_log = settings::stdout_log(module, folder, inherited);
-    let no_failure_page = module.is_some_and(|module| module.disable_start_up_error_page);
     let limit = module.map_or(SHUTDOWN_LIMIT, |module| module.shutdown_time_limit);
     let startup_limit = app.startup_limit;
     let plan = |hosting, shutdown_limit, stdout_log| Plan {
@@ -100,7 +98,6 @@ pub(super) fn make(
         environment: environment::apply(&changes),
         settings: Settings { startup_limit, shutdown_limit },
         stdout_log,
-        no_failure_page,
         warnings: base.warnings.clone(),
     };
     if base.model == HostingModel::InProcess {
@@ -121,7 +118,6 @@ pub(super) fn make(
         stdout_log,
         forward_connection_header: module
             .is_some_and(|module| module.settings.forward_response_connection_header),
-        no_failure_page,
     };
     Ok(plan(Hosting::OutOfProcess(Box::new(spec)), shutdown_delay + limit + STOP_MARGIN, None))
 }
@@ -146,7 +142,7 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
         authentication: Authentication { anonymous: true, windows: false, basic: false },
         startup_limit: module.map_or(STARTUP_LIMIT, |module| module.startup_time_limit),
         stack_size: module.and_then(|module| module.settings.stack_size),
-        detailed_errors: false,
+        rules: SiteRules::default(),
         handler_settings: module.map_or_else(Vec::new, |module| module.handler_settings.clone()),
         io_threads: options.io_threads,
     }
@@ -167,7 +163,7 @@ fn name(base: &Base, folder: &Path) -> String {
     dll.or(executable).or_else(folder).unwrap_or_else(|| "app".to_owned())
 }
 
-fn environment_name(options: &SiteOptions) -> Option<(String, String)> {
+pub(super) fn environment_name(options: &SiteOptions) -> Option<(String, String)> {
     options.environment.as_ref().map(|name| ("ASPNETCORE_ENVIRONMENT".to_owned(), name.clone()))
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mews_model::environment::{Inherited, detailed_errors};
+use mews_model::environment::Inherited;
 use mews_model::web_config::{self, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
@@ -13,8 +13,9 @@ use super::file;
 use super::folder::{self, Found};
 use super::launch;
 use super::plan::{self, Plan};
+use super::rules;
 use super::runtime_config;
-use crate::control::Launch;
+use crate::control::{AnswerRules, Launch};
 
 /// What the command line says about the site.
 #[derive(Clone, Debug)]
@@ -189,12 +190,8 @@ impl Site {
         })
     }
 
-    /// Whether clients may see details, as far as that is known without a folder that can be resolved.
-    pub(crate) fn detailed_errors(&self) -> bool {
-        let mut inherited = environment::inherited();
-        if let Some(name) = &self.options.environment {
-            inherited = inherited.with(&[("ASPNETCORE_ENVIRONMENT".to_owned(), name.clone())]);
-        }
-        detailed_errors(&inherited, &[])
+    /// How the host answers, as far as that is known without a folder that can be resolved.
+    pub(crate) fn answers(&self) -> AnswerRules {
+        rules::answers(None, &self.options, &self.folder, &environment::inherited())
     }
 }

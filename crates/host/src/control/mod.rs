@@ -1,11 +1,13 @@
 //! What supervisor and worker say to each other.
 
 mod protocol;
+mod rules;
 
 pub(crate) use protocol::{
     AppSpec, Authentication, ConfiguredVariables, FailurePage, Launch, ListenerSpec, ProcessSpec, Report,
     Role, StdoutLog, SupervisorMessage, WorkerMessage, WorkerSpec,
 };
+pub(crate) use rules::{AnswerRules, Audience, SiteRules};
 
 use mews_process::handoff::HandoffError;
 use serde::{Serialize, de::DeserializeOwned};

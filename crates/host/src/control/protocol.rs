@@ -9,6 +9,7 @@ use std::time::Duration;
 use mews_model::Failure;
 use serde::{Deserialize, Serialize};
 
+use super::rules::{AnswerRules, SiteRules};
 use crate::log::LogFormat;
 
 /// Everything a worker needs to know. Its environment and current directory are set already.
@@ -77,8 +78,8 @@ pub(crate) struct AppSpec {
     pub(crate) startup_limit: Duration,
     /// Stack of the app's threads in bytes (`stackSize`); the runtime's default when `None`.
     pub(crate) stack_size: Option<u64>,
-    /// Whether exceptions may be shown to clients.
-    pub(crate) detailed_errors: bool,
+    /// What happens to requests before the app sees them, and how the host's own answers look.
+    pub(crate) rules: SiteRules,
     /// The free-form switches of web.config, as written.
     pub(crate) handler_settings: Vec<(String, String)>,
     /// Threads that serve connections; one for each processor when `None`.
@@ -134,8 +135,6 @@ pub(crate) struct ProcessSpec {
     pub(crate) stdout_log: Option<StdoutLog>,
     /// Whether the processes' `Connection` header reaches clients (`forwardResponseConnectionHeader`).
     pub(crate) forward_connection_header: bool,
-    /// Whether start failures are answered without a page, as 502.3 (`disableStartUpErrorPage`).
-    pub(crate) no_failure_page: bool,
 }
 
 /// Variables of the process environment that web.config may set itself.
@@ -165,12 +164,12 @@ pub(crate) struct StdoutLog {
 /// A failure to be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FailurePage {
-    /// What to show. Its detail was removed already if clients may not see it.
+    /// What to show, with everything that is known.
     pub(crate) failure: Failure,
     /// When the app is tried again, from now.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether only the status is sent (`disableStartUpErrorPage`).
-    pub(crate) bare: bool,
+    /// How it is shown, and to whom.
+    pub(crate) rules: AnswerRules,
 }
 
 /// Supervisor to worker, after the spec.

@@ -18,7 +18,7 @@ use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
 
 use crate::app::{Outputs, Plan, Site, Watch};
-use crate::control::{Report, WorkerMessage};
+use crate::control::{AnswerRules, Report, WorkerMessage};
 use crate::fatal::Fatal;
 use crate::listeners::{self, Bound};
 use crate::log::LogFormat;
@@ -53,10 +53,8 @@ pub(crate) struct Supervisor {
     timer: Option<Moment>,
     watch: Watch,
     next_look: Option<Instant>,
-    /// Whether failure pages may show details; as of the last start.
-    detailed_errors: bool,
-    /// Whether start failures are answered without a page; as of the last start.
-    bare_failures: bool,
+    /// How failures are shown; as of the last start.
+    answers: AnswerRules,
     shutdown_limit: Duration,
     exit: Option<u8>,
 }
@@ -73,8 +71,7 @@ impl Supervisor {
         Ok(Self {
             urls: listeners::urls(&bound),
             watch: Watch::new(site.folder()),
-            detailed_errors: plan.hosting.app().detailed_errors,
-            bare_failures: plan.no_failure_page,
+            answers: plan.hosting.app().rules.answers.clone(),
             shutdown_limit: plan.settings.shutdown_limit,
             pool: AppPool::new(plan.settings),
             signals: Signals::install()?,

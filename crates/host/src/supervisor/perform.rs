@@ -35,7 +35,7 @@ impl Supervisor {
                 match self.site.resolve() {
                     Ok(plan) => plan,
                     Err(error) => {
-                        self.detailed_errors = self.site.detailed_errors();
+                        self.answers = self.site.answers();
                         // What has one cause only is logged with the failed start.
                         if matches!(error, ResolveError::WebConfig(_)) {
                             tracing::error!(event_id = 1034, "{error}");
@@ -50,8 +50,7 @@ impl Supervisor {
         }
         self.pool.configure(plan.settings);
         self.shutdown_limit = plan.settings.shutdown_limit;
-        self.detailed_errors = plan.hosting.app().detailed_errors;
-        self.bare_failures = plan.no_failure_page;
+        self.answers = plan.hosting.app().rules.answers.clone();
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
             environment: plan.environment,
@@ -110,9 +109,9 @@ impl Supervisor {
     fn page(&self, failure: Failure) -> FailurePage {
         let now = self.now();
         FailurePage {
-            failure: failure.shown(self.detailed_errors),
+            failure,
             retry_after: self.pool.retry_at().map(|at| at.since(now)),
-            bare: self.bare_failures,
+            rules: self.answers.clone(),
         }
     }
 

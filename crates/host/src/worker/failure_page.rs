@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mews_server::{Limits, Page, PageHandler, Server, ServerConfig};
+use mews_server::{Limits, PageHandler, Server, ServerConfig};
 
-use super::{Control, Listener};
+use super::{Control, Listener, pages};
 use crate::control::{FailurePage, WorkerMessage};
 use crate::fatal::Fatal;
 
@@ -17,11 +17,13 @@ pub(crate) fn run(
     control: &Control,
     limit: Duration,
 ) -> Result<u8, Fatal> {
-    let listeners = listeners
-        .into_iter()
-        .map(|listener| mews_server::Listener { socket: listener.socket, tls: listener.tls })
-        .collect();
-    let config = ServerConfig { io_threads: 1, limits: Limits::default(), ..ServerConfig::default() };
+    let listeners = listeners.into_iter().map(Listener::for_server).collect();
+    let config = ServerConfig {
+        io_threads: 1,
+        limits: Limits::default(),
+        response_headers: page.rules.headers.clone(),
+        ..ServerConfig::default()
+    };
     let server = Server::start(config, listeners, handler(page))
         .map_err(|error| Fatal::failed(format!("the failure page cannot be served: {error}")))?;
     let server = Arc::new(server);
@@ -42,22 +44,5 @@ pub(crate) fn run(
 }
 
 fn handler(page: &FailurePage) -> Arc<PageHandler> {
-    let failure = &page.failure;
-    if page.bare {
-        return Arc::new(PageHandler::bare(failure.code.number));
-    }
-    Arc::new(PageHandler::new(&Page {
-        status: failure.code.number,
-        sub_status: failure.code.sub_status,
-        title: failure.code.title().to_owned(),
-        cause: failure.cause.clone(),
-        cure: failure.cure.clone(),
-        detail: failure.detail.clone(),
-        retry_after: page.retry_after.map(whole_seconds),
-    }))
-}
-
-/// Rounded up, and never 0, which would ask clients to come back at once.
-fn whole_seconds(span: Duration) -> u32 {
-    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+    Arc::new(pages::failure(&page.failure, &page.rules, page.retry_after))
 }

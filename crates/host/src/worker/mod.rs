@@ -2,8 +2,10 @@
 
 mod control;
 mod failure_page;
+mod filter;
 pub(crate) mod in_process;
 pub(crate) mod out_of_process;
+mod pages;
 
 use std::fs::File;
 use std::io;
@@ -115,4 +117,12 @@ pub(crate) struct Listener {
     pub(crate) tls: bool,
     /// The socket, shared with the supervisor and with other workers.
     pub(crate) socket: TcpListener,
+}
+
+impl Listener {
+    /// The same for the HTTP server.
+    pub(crate) fn for_server(self) -> mews_server::Listener {
+        // An https URL never gets this far: the supervisor refuses it.
+        mews_server::Listener { socket: self.socket, tls: None }
+    }
 }

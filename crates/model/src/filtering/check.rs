@@ -164,8 +164,8 @@ impl RequestFiltering {
         if self.deny_url_sequences.iter().any(denied) {
             return refuse(404, 5, "The path of the URL holds a text that is denied.");
         }
-        let below = crate::rewrite::below(&path, &canonical(facts.base)).unwrap_or(&path).to_owned();
-        self.check_segments(facts, &below).or_else(|| self.check_extension(facts, &below))
+        let below = crate::rewrite::below(&path, &canonical(facts.base)).unwrap_or(&path);
+        self.check_segments(facts, below).or_else(|| self.check_extension(facts, below))
     }
 
     fn check_segments(&self, facts: &Facts<'_>, path: &str) -> Option<Rejection> {
@@ -197,10 +197,14 @@ impl RequestFiltering {
             Some(false) => return refused(),
             None => {}
         }
-        let lower = name.to_ascii_lowercase();
+        let ends_with = |denied: &&str| {
+            let end = name.len().checked_sub(denied.len()).and_then(|at| name.get(at..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(denied))
+        };
         let is = |removed: &String| removed.eq_ignore_ascii_case(extension);
         let default = lists.defaults
-            && DENIED.iter().chain(PUBLISHED).any(|denied| lower.ends_with(denied))
+            && dot.is_some()
+            && DENIED.iter().chain(PUBLISHED).any(ends_with)
             && !lists.removed.iter().any(is);
         if default && exists(facts, path) {
             return refused();

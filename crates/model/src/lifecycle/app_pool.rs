@@ -257,7 +257,12 @@ impl AppPool {
                     .with_detail(exit.detail.clone().unwrap_or_default());
                 let event_id = Some(unasked_end_event(exit));
                 if exit.clean {
-                    log(out, Level::Warn, event_id, "the app ended by itself; it is started again".to_owned());
+                    log(
+                        out,
+                        Level::Warn,
+                        event_id,
+                        "the app ended by itself; it is started again".to_owned(),
+                    );
                 } else {
                     let text = format!("the app ended unexpectedly. {}", failure.explanation());
                     log(out, Level::Error, event_id, text);
@@ -373,7 +378,12 @@ impl AppPool {
                 self.start(now, out);
             }
             Phase::Stopping { give_up_at, .. } if give_up_at <= now => {
-                log(out, Level::Error, None, "a worker process cannot be ended; leaving it behind".to_owned());
+                log(
+                    out,
+                    Level::Error,
+                    None,
+                    "a worker process cannot be ended; leaving it behind".to_owned(),
+                );
                 self.leaving.clear();
             }
             _ => {}
@@ -389,7 +399,9 @@ impl AppPool {
                 }
                 return;
             }
-            Phase::Starting { worker, .. } | Phase::Running { worker, .. } => self.leave(worker, true, now, out),
+            Phase::Starting { worker, .. } | Phase::Running { worker, .. } => {
+                self.leave(worker, true, now, out)
+            }
             Phase::Idle | Phase::Failed { .. } | Phase::Restarting { .. } => {}
         }
         if let Some(Page::Worker { id, .. }) = self.page.take() {

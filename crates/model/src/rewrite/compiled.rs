@@ -1,5 +1,7 @@
 //! From rules as written to rules that can be applied, or to everything that is wrong with them.
 
+use std::collections::HashMap;
+
 use super::config::{Action, Condition, LogicalGrouping, MatchType, RewriteConfig, RewriteMap, Rule};
 use super::path;
 use super::pattern::Pattern;
@@ -35,7 +37,33 @@ pub struct RuleError {
 #[derive(Debug, Default)]
 pub struct Compiled {
     pub(super) rules: Vec<CompiledRule>,
-    pub(super) maps: Vec<RewriteMap>,
+    pub(super) maps: Vec<CompiledMap>,
+}
+
+/// A map for lookups.
+#[derive(Debug)]
+pub(super) struct CompiledMap {
+    ignore_case: bool,
+    default: String,
+    entries: HashMap<String, String>,
+}
+
+impl CompiledMap {
+    fn new(map: &RewriteMap) -> Self {
+        let mut entries = HashMap::with_capacity(map.entries.len());
+        for entry in &map.entries {
+            let key = if map.ignore_case { entry.key.to_lowercase() } else { entry.key.clone() };
+            // Of equal keys the first counts.
+            entries.entry(key).or_insert_with(|| entry.value.clone());
+        }
+        Self { ignore_case: map.ignore_case, default: map.default_value.clone(), entries }
+    }
+
+    pub(super) fn look_up(&self, key: &str) -> &str {
+        let found =
+            if self.ignore_case { self.entries.get(&key.to_lowercase()) } else { self.entries.get(key) };
+        found.unwrap_or(&self.default)
+    }
 }
 
 #[derive(Debug)]
@@ -77,7 +105,7 @@ pub(super) enum CompiledAction {
     None,
     Rewrite { url: Template, append_query: bool },
     Redirect { url: Template, append_query: bool, status: u16 },
-    Respond { status: u16, sub_status: u16, reason: String, description: String },
+    Respond { status: u16, sub_status: u16, reason: Template, description: Template },
     Abort,
 }
 
@@ -100,7 +128,11 @@ pub fn compile(config: &RewriteConfig) -> Result<Compiled, Vec<RuleError>> {
         let mut compiler = Compiler { rule: index, maps: &maps, errors: &mut errors };
         rules.extend(compiler.rule(rule));
     }
-    if errors.is_empty() { Ok(Compiled { rules, maps: config.maps.clone() }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Compiled { rules, maps: config.maps.iter().map(CompiledMap::new).collect() })
+    } else {
+        Err(errors)
+    }
 }
 
 struct Compiler<'a> {
@@ -227,24 +259,36 @@ impl Compiler<'_> {
                 CompiledAction::Respond {
                     status: *status,
                     sub_status: *sub_status,
-                    reason: reason.clone(),
-                    description: description.clone(),
+                    reason: self.words(reason, bounds),
+                    description: self.words(description, bounds),
                 }
             }
             Action::AbortRequest => CompiledAction::Abort,
         })
     }
 
+    /// The words of a response. Braces in them that are no reference, as in JSON, stand for themselves.
+    fn words(&self, text: &str, bounds: Bounds) -> Template {
+        Template::parse(text, self.maps)
+            .ok()
+            .filter(|template| out_of_bounds(template, bounds).is_none())
+            .unwrap_or_else(|| Template(vec![Part::Literal(text.to_owned())]))
+    }
+
     fn template(&mut self, text: &str, place: Place, bounds: Bounds) -> Option<Template> {
-        let template = match Template::parse(text, self.maps) {
-            Ok(template) => template,
-            Err(message) => {
-                self.error(place, message);
-                return None;
-            }
-        };
-        let mut message = None;
-        template.each(&mut |part| {
+        let checked =
+            Template::parse(text, self.maps).and_then(|template| match out_of_bounds(&template, bounds) {
+                Some(message) => Err(message),
+                None => Ok(template),
+            });
+        checked.map_err(|message| self.error(place, message)).ok()
+    }
+}
+
+/// What is wrong with the first reference to something that is not captured.
+fn out_of_bounds(template: &Template, bounds: Bounds) -> Option<String> {
+    let mut message = None;
+    template.each(&mut |part| {
             let (letter, number, most, what) = match part {
                 Part::Rule(number) => ('R', *number, bounds.rule, "the rule's pattern"),
                 Part::Condition(number) => ('C', *number, bounds.condition, "the conditions before it"),
@@ -258,12 +302,5 @@ impl Compiler<'_> {
                 });
             }
         });
-        match message {
-            Some(message) => {
-                self.error(place, message);
-                None
-            }
-            None => Some(template),
-        }
-    }
+    message
 }

@@ -7,6 +7,9 @@ use super::request::{FileKind, Request};
 use super::template::{Form, Piece, TooLong, Values};
 use super::variables::State;
 
+/// The variable, and the request header, that tells the app what was asked for before a rewrite.
+const ORIGINAL_URL: &str = "HTTP_X_ORIGINAL_URL";
+
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -63,6 +66,8 @@ struct Scope<'s, 'a> {
     condition: Captures,
     /// Whether the text that `condition` was captured from had been decoded.
     decoded: bool,
+    /// Whether that text began with the request's path.
+    from_path: bool,
 }
 
 impl Values for Scope<'_, '_> {
@@ -81,14 +86,7 @@ impl Values for Scope<'_, '_> {
     }
 
     fn map(&self, index: usize, key: &str) -> String {
-        let Some(map) = self.compiled.maps.get(index) else { return String::new() };
-        let same = |known: &str| {
-            if map.ignore_case { known.to_lowercase() == key.to_lowercase() } else { known == key }
-        };
-        map.entries
-            .iter()
-            .find(|entry| same(&entry.key))
-            .map_or_else(|| map.default_value.clone(), |entry| entry.value.clone())
+        self.compiled.maps.get(index).map_or("", |map| map.look_up(key)).to_owned()
     }
 }
 
@@ -150,7 +148,14 @@ impl Compiled {
             found => found.unwrap_or_default(),
         };
         let empty = Captures::default();
-        let mut scope = Scope { state, compiled: self, rule: captured, condition: empty, decoded: false };
+        let mut scope = Scope {
+            state,
+            compiled: self,
+            rule: captured,
+            condition: empty,
+            decoded: false,
+            from_path: false,
+        };
         if !scope.conditions_hold(rule)? {
             return Ok(Step::Next);
         }
@@ -168,18 +173,25 @@ impl Compiled {
                 return Ok(Step::End(Outcome::Respond {
                     status: *status,
                     sub_status: *sub_status,
-                    reason: reason.clone(),
-                    description: description.clone(),
+                    reason: printable(&reason.text(&scope)?),
+                    description: description.text(&scope)?,
                 }));
             }
             CompiledAction::Redirect { url, append_query, status } => {
                 let made = url.url(&scope)?;
-                let location = scope.location(&made, url.literal_start().starts_with("//"), *append_query);
+                let kind = if url.starts_with_path(scope.from_path) {
+                    Kind::Path
+                } else if url.literal_start().starts_with("//") {
+                    Kind::Server
+                } else {
+                    Kind::Url
+                };
+                let location = scope.location(&made, kind, *append_query);
                 return Ok(Step::End(Outcome::Redirect { status: *status, location }));
             }
             CompiledAction::Rewrite { url, append_query } => {
                 let made = url.url(&scope)?;
-                if path::is_absolute(&made) {
+                if path::is_absolute(&made) && !url.starts_with_path(scope.from_path) {
                     let problem = "it rewrites to another server, which is a reverse proxy's work".to_owned();
                     return Ok(Step::End(Outcome::Broken { rule: rule.name.clone(), problem }));
                 }
@@ -188,12 +200,26 @@ impl Compiled {
         };
         state.set.extend(set);
         if let Some((path, query)) = next {
+            if !*rewritten {
+                state.set.push((ORIGINAL_URL.to_owned(), printable(&state.sent())));
+            }
             state.path = path;
             state.query = query;
             *rewritten = true;
         }
         Ok(if rule.stop_processing { Step::Stop } else { Step::Next })
     }
+}
+
+/// What the text of a redirect can name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A path, or another server by its scheme.
+    Url,
+    /// A path.
+    Path,
+    /// Another server by `//name`.
+    Server,
 }
 
 enum Step {
@@ -208,9 +234,12 @@ impl Scope<'_, '_> {
             let (holds, captured) = self.test(condition)?;
             if let Some(captured) = captured.filter(|_| holds && !condition.negate) {
                 self.decoded = condition.input.is_decoded_path();
+                let from_path = condition.input.starts_with_path(self.from_path);
                 if rule.track_all && !self.condition.0.is_empty() {
+                    self.from_path |= from_path;
                     self.condition.0.extend(captured.0.into_iter().skip(1));
                 } else {
+                    self.from_path = from_path;
                     self.condition = captured;
                 }
             }
@@ -266,7 +295,7 @@ impl Scope<'_, '_> {
     }
 
     /// A `Location`.
-    fn location(&self, url: &str, double: bool, append_query: bool) -> String {
+    fn location(&self, url: &str, kind: Kind, append_query: bool) -> String {
         let (url, fragment) = match url.split_once('#') {
             Some((url, fragment)) => (url, Some(fragment)),
             None => (url, None),
@@ -275,7 +304,11 @@ impl Scope<'_, '_> {
             Some((path, query)) => (path, Some(query)),
             None => (url, None),
         };
-        let mut location = if path::is_absolute(new) { new.to_owned() } else { self.rooted(new, double) };
+        let mut location = match kind {
+            Kind::Url if path::is_absolute(new) => new.to_owned(),
+            Kind::Url | Kind::Path => self.rooted(new, false),
+            Kind::Server => self.rooted(new, true),
+        };
         let before = self.state.query.as_deref().filter(|_| append_query);
         if let Some(query) = joined(own, before) {
             location.push('?');

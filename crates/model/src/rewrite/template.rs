@@ -107,6 +107,18 @@ impl Template {
         }
     }
 
+    /// Whether the text begins with something of the request's path: then it names no other server, whatever it looks like.
+    /// `from_path`: what `{C:n}` stands for was captured from such a text.
+    pub(super) fn starts_with_path(&self, from_path: bool) -> bool {
+        match self.0.first() {
+            Some(Part::Rule(_)) => true,
+            Some(Part::Condition(_)) => from_path,
+            Some(Part::Variable(name)) => super::variables::is_path(name),
+            Some(Part::ToLower(inner) | Part::UrlDecode(inner)) => inner.starts_with_path(from_path),
+            _ => false,
+        }
+    }
+
     /// Whether captures of this text were decoded, as when it is `{URL}`: nothing but literals stands beside it.
     pub(super) fn is_decoded_path(&self) -> bool {
         let mut decoded = false;

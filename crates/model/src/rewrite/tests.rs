@@ -38,7 +38,12 @@ fn ask(compiled: &Compiled, https: bool, base: &str, host: &str, target: &str) -
     let protocol = "HTTP/1.1";
     let request =
         Request { method: "GET", target, base, protocol, header: &header, connection, files: &Folder };
-    compiled.apply(&request).outcome
+    let mut outcome = compiled.apply(&request).outcome;
+    if let Outcome::Continue { target: Some(_), headers } = &mut outcome {
+        let position = headers.iter().position(|(name, _)| name == "X-ORIGINAL-URL").unwrap();
+        assert_eq!(headers.remove(position).1, target);
+    }
+    outcome
 }
 
 fn get(compiled: &Compiled, target: &str) -> Outcome {
@@ -279,7 +284,15 @@ fn nobody_is_led_astray() {
     let on_purpose = with(vec![rule("^cdn$", redirect("//cdn.example/x"))]);
     assert_eq!(get(&on_purpose, "/cdn"), moved("//cdn.example/x"));
     let proxy = with(vec![rule("^(.*)$", rewrite("{R:1}"))]);
-    assert!(matches!(get(&proxy, "/http://evil.example/"), Outcome::Broken { .. }));
+    assert_eq!(get(&proxy, "/http://evil.example/"), goes_on(Some("/http://evil.example/")));
+    let slashless = with(vec![rule("^(.*)/$", redirect("{R:1}"))]);
+    assert_eq!(get(&slashless, "/https://evil.example/"), moved("/https://evil.example"));
+    assert_eq!(get(&slashless, "//evil.example/"), moved("/evil.example"));
+    let by_condition = when(rule(".*", redirect("{ToLower:{C:1}}")), "{REQUEST_URI}", "^/(.*)/$", false);
+    assert_eq!(get(&with(vec![by_condition]), "/HTTPS://evil.example/"), moved("/https://evil.example"));
+    let elsewhere = rule(".*", rewrite("{C:1}"));
+    let elsewhere = when(elsewhere, "{QUERY_STRING}", "^to=(.*)$", false);
+    assert!(matches!(get(&with(vec![elsewhere]), "/?to=http://evil.example"), Outcome::Broken { .. }));
 }
 
 #[test]

@@ -41,6 +41,15 @@ impl<'a> State<'a> {
         target
     }
 
+    /// Path and query as the client sent them, whatever rules have made of them since.
+    pub(super) fn sent(&self) -> String {
+        match Target::parse(self.request.target) {
+            Some(Target { path, query: Some(query) }) => format!("{path}?{query}"),
+            Some(Target { path, query: None }) => path.to_owned(),
+            None => self.request.target.to_owned(),
+        }
+    }
+
     fn query(&self) -> &str {
         self.query.as_deref().unwrap_or_default()
     }
@@ -64,15 +73,14 @@ impl<'a> State<'a> {
                 Some(query) => vec![path(), Piece::plain(format!("?{query}"))],
                 None => vec![path()],
             },
-            "UNENCODED_URL" => plain(self.target()),
-            "ORIGINAL_URL" => plain(self.request.target.to_owned()),
+            "UNENCODED_URL" => plain(self.sent()),
             "QUERY_STRING" => plain(self.query().to_owned()),
             "CACHE_URL" => {
                 let scheme = if connection.https { "https" } else { "http" };
                 plain(format!("{scheme}://{}{}", self.host(), self.target()))
             }
-            "REQUEST_METHOD" => plain(self.request.method.to_owned()),
-            "SERVER_PROTOCOL" => plain(self.request.protocol.to_owned()),
+            "REQUEST_METHOD" | "HTTP_METHOD" => plain(self.request.method.to_owned()),
+            "SERVER_PROTOCOL" | "HTTP_VERSION" => plain(self.request.protocol.to_owned()),
             "HTTPS" => plain(if connection.https { "on" } else { "off" }.to_owned()),
             "SERVER_PORT_SECURE" => plain(u8::from(connection.https).to_string()),
             "REQUEST_SCHEME" => plain(if connection.https { "https" } else { "http" }.to_owned()),
@@ -84,6 +92,8 @@ impl<'a> State<'a> {
             }
             "REMOTE_PORT" => plain(connection.remote.map_or_else(String::new, |at| at.port().to_string())),
             "REQUEST_FILENAME" | "SCRIPT_FILENAME" | "PATH_TRANSLATED" => plain(self.file()),
+            "SERVER_SOFTWARE" => plain("Mews".to_owned()),
+            "GATEWAY_INTERFACE" => plain("CGI/1.1".to_owned()),
             "APPL_PHYSICAL_PATH" | "DOCUMENT_ROOT" => plain(format!("{}/", self.request.files.root())),
             "CONTENT_TYPE" | "CONTENT_LENGTH" => plain((self.request.header)(name).unwrap_or_default()),
             _ => match name.strip_prefix("HTTP_") {
@@ -105,6 +115,11 @@ pub(super) fn is_decoded_path(name: &str) -> bool {
         name,
         "URL" | "PATH_INFO" | "SCRIPT_NAME" | "REQUEST_FILENAME" | "SCRIPT_FILENAME" | "PATH_TRANSLATED"
     )
+}
+
+/// Whether this variable begins with the request's path.
+pub(super) fn is_path(name: &str) -> bool {
+    matches!(name, "URL" | "PATH_INFO" | "SCRIPT_NAME" | "REQUEST_URI" | "HTTP_URL" | "UNENCODED_URL")
 }
 
 /// What is behind a base, which ends where a segment ends; case does not count.

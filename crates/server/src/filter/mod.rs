@@ -71,7 +71,7 @@ impl FilterHandler {
             protocol: if head.version == 10 { "HTTP/1.0" } else { "HTTP/1.1" },
             header: &header,
             connection: rewrite::Connection {
-                https: connection.tls,
+                https: connection.tls.is_some(),
                 remote: connection.remote,
                 local: connection.local,
             },

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::handler::{ConnectionInfo, HeaderRef, RequestHead};
 use crate::headers::known;
 
@@ -196,7 +199,10 @@ fn forwarded(out: &mut Vec<u8>, headers: &[HeaderRef<'_>], info: &ConnectionInfo
     if joined(out, headers, FORWARDED_PROTO) {
         out.extend_from_slice(b", ");
     }
-    out.extend_from_slice(if info.tls { b"https\r\n" } else { b"http\r\n" });
+    out.extend_from_slice(if info.tls.is_some() { b"https\r\n" } else { b"http\r\n" });
+    if let Some(certificate) = info.tls.as_ref().and_then(|tls| tls.client_certificate.as_deref()) {
+        field(out, b"MS-ASPNETCORE-CLIENTCERT", STANDARD.encode(certificate).as_bytes());
+    }
 }
 
 /// Appends the values of all fields of the name as one list; answers whether there were any.
@@ -247,7 +253,7 @@ mod tests {
             started_ns: 0,
             remote: Some("10.1.2.3:456".parse().unwrap()),
             local: None,
-            tls: false,
+            tls: None,
         };
         forward_from(text, web_sockets, &info)
     }
@@ -372,7 +378,7 @@ mod tests {
                 started_ns: 0,
                 remote: Some(remote.parse().unwrap()),
                 local: None,
-                tls: true,
+                tls: Some(Default::default()),
             };
             let (head, _) =
                 forward_from("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For:\r\n\r\n", false, &info);
@@ -381,6 +387,25 @@ mod tests {
                 "{head}"
             );
         }
+    }
+
+    #[test]
+    fn a_client_certificate_goes_on_in_base64_and_only_the_real_one() {
+        let tls = crate::tls::TlsInfo {
+            client_certificate: Some(Box::from(&[0xfb_u8, 0xff, 0xfe, 1][..])),
+            ..Default::default()
+        };
+        let info = ConnectionInfo {
+            id: 1,
+            started_ns: 0,
+            remote: None,
+            local: None,
+            tls: Some(std::sync::Arc::new(tls)),
+        };
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nMS-ASPNETCORE-CLIENTCERT: forged\r\n\r\n";
+        let (head, _) = forward_from(request, false, &info);
+        assert!(head.ends_with("X-Forwarded-Proto: https\r\nMS-ASPNETCORE-CLIENTCERT: +//+AQ==\r\n"), "{head}");
+        assert!(!head.contains("forged"), "{head}");
     }
 
     #[test]

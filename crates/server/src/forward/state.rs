@@ -20,6 +20,8 @@ use crate::headers::HeaderBlockRef;
 const EXPECT_MS: u64 = 1000;
 /// How long a tunnel may be silent once one of its directions has ended.
 const HALF_OPEN_MS: u64 = 120_000;
+/// How often it is looked whether the upstream of such a tunnel is one that has been closed.
+const CLOSED_CHECK_MS: u64 = 1000;
 /// Pieces moved before other connections of the shard get their turn.
 const ROUNDS: usize = 16;
 
@@ -168,6 +170,11 @@ impl State {
             link.io.wake();
             Ok(())
         })?;
+        if self.upstream_ended && link.upstream().is_closed() {
+            // Its process has ended or is about to: what the client may still send is for nobody.
+            exchange.finish(None, b"", HeaderBlockRef::EMPTY)?;
+            return Err(Stop::Complete { reusable: false });
+        }
         self.watch(link, options, now)
     }
 
@@ -193,6 +200,9 @@ impl State {
                     return Err(self.timed_out(options));
                 }
             }
+        }
+        if self.upstream_ended {
+            deadline = deadline.min(now + CLOSED_CHECK_MS);
         }
         if let Body::Held { until } = self.body {
             deadline = if deadline == 0 { until } else { deadline.min(until) };

@@ -237,20 +237,14 @@ impl Input {
     }
 }
 
-/// Reads once. A read that does not fill `into` has drained the socket: no further call is made to be told so.
+/// Reads once.
 fn receive(wire: &Wire, io: &Io, into: &mut [u8]) -> Fill {
     if !io.can_read() {
         return Fill::Nothing;
     }
-    io.begin_read();
-    match wire.read(into) {
+    match wire.receive(io, into) {
         Ok(0) => Fill::Closed,
-        Ok(count) => {
-            if count == into.len() {
-                io.more_to_read();
-            }
-            Fill::Some(count)
-        }
+        Ok(count) => Fill::Some(count),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Fill::Nothing,
         Err(_) => Fill::Failed,
     }

@@ -18,6 +18,7 @@ use crate::reactor::{Hook, Io, Shard};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::tls::Gate;
 
 const ABORT_RETRY: Duration = Duration::from_millis(50);
 
@@ -29,6 +30,8 @@ pub(crate) struct Conn {
     pub(super) wire: Wire,
     pub(super) input: Mutex<Input>,
     pub(super) output: Mutex<Output>,
+    /// Answers every request in place of the application.
+    pub(super) gate: Option<Gate>,
     /// Dispatch key of the handler that runs inline now; 0 = none.
     pub(super) inline_key: AtomicU64,
 }
@@ -37,7 +40,13 @@ impl Conn {
     /// In `inline_key`: the watchdog has counted the run as stuck.
     pub(super) const STALLED: u64 = u64::MAX;
 
-    pub(crate) fn new(info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>, wire: Wire) -> Arc<Self> {
+    pub(crate) fn new(
+        info: ConnectionInfo,
+        server: Arc<Shared>,
+        io: Arc<Io>,
+        wire: Wire,
+        gate: Option<Gate>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             info,
             server,
@@ -45,6 +54,7 @@ impl Conn {
             wire,
             input: Mutex::new(Input::default()),
             output: Mutex::new(Output::new()),
+            gate,
             inline_key: AtomicU64::new(0),
         })
     }
@@ -58,7 +68,7 @@ impl Conn {
     }
 
     pub(super) fn env(&self) -> Env<'_> {
-        Env { limits: self.server.limits(), draining: self.server.is_draining() }
+        Env { limits: self.server.limits(), draining: self.server.is_draining(), extra: self.server.extra() }
     }
 
     pub(crate) fn read_body(&self, seq: u64, dst: &mut [u8]) -> Result<BodyRead, BodyError> {
@@ -331,16 +341,24 @@ impl Conn {
         self.io.read_closed() || self.io.broken()
     }
 
+    /// Sends nothing any more. Answers the exchange, and whether the client has got everything that was begun.
+    fn end_output(&self) -> (Option<Arc<Exchange>>, bool) {
+        let mut output = lock(&self.output);
+        let settled = output.is_settled();
+        output.kill();
+        (output.exchange().upgrade(), settled)
+    }
+
+    fn end_wire(&self, settled: bool) {
+        if settled { self.wire.close() } else { self.wire.cut() }
+    }
+
     /// The task has ended: nothing more is sent, and whoever still holds an exchange learns it.
     pub(super) fn closed(&self) {
-        let exchange = {
-            let mut output = lock(&self.output);
-            output.kill();
-            output.exchange().upgrade()
-        };
+        let (exchange, settled) = self.end_output();
         self.io.set_in_flight(false);
         self.io.release();
-        self.wire.close();
+        self.end_wire(settled);
         if let Some(exchange) = exchange {
             if lock(&self.input).take_want() {
                 exchange.handler().body_ready(&exchange);
@@ -373,12 +391,8 @@ impl Hook for Conn {
     }
 
     fn kill(&self) {
-        let exchange = {
-            let mut output = lock(&self.output);
-            output.kill();
-            output.exchange().upgrade()
-        };
-        self.wire.close();
+        let (exchange, settled) = self.end_output();
+        self.end_wire(settled);
         if let Some(exchange) = exchange {
             exchange.notify_closed();
         }

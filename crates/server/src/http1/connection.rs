@@ -31,7 +31,12 @@ const TRIM_AFTER: Duration = Duration::from_secs(5);
 /// Pipelined requests answered before other connections get their turn.
 const TURNS: usize = 64;
 
+/// How a client begins that speaks TLS.
+const TLS_RECORD: &[u8] = &[22, 3];
+
 pub(super) enum Stage {
+    /// Nothing is to be served: the client is told why.
+    Refuse(Rejection),
     /// Between requests, or within a head.
     Head,
     /// A response is due.
@@ -73,23 +78,26 @@ pub(super) struct Http1 {
 /// Starts serving a registered connection.
 pub(crate) fn serve(conn: Arc<Conn>) {
     let io = conn.io.clone();
-    let as_hook: Arc<dyn Hook> = conn.clone();
-    let hook: Weak<dyn Hook> = Arc::downgrade(&as_hook);
-    let task = Task::new(
-        io.shard().clone(),
-        Http1 {
-            conn,
-            buffer: Buffer::default(),
-            scan: Scan::default(),
-            stage: Stage::Head,
-            handler: None,
-            seq: 0,
-            lent: false,
-            give_up: 0,
-            trim_at: 0,
-        },
-    );
+    let hook = hook(&conn);
+    let task = Task::new(io.shard().clone(), Http1::new(conn, Stage::Head));
     io.start(task, Some(hook));
+}
+
+/// Serves a connection whose task runs already; to be awaited by that task.
+pub(crate) fn connection(conn: Arc<Conn>) -> impl Future<Output = ()> + Send {
+    conn.io.set_hook(hook(&conn));
+    Http1::new(conn, Stage::Head)
+}
+
+/// The same for a client that speaks plain HTTP where TLS is spoken.
+pub(crate) fn refuse_plain(conn: Arc<Conn>) -> impl Future<Output = ()> + Send {
+    conn.io.set_hook(hook(&conn));
+    Http1::new(conn, Stage::Refuse(Rejection::PLAIN))
+}
+
+fn hook(conn: &Arc<Conn>) -> Weak<dyn Hook> {
+    let hook: Arc<dyn Hook> = conn.clone();
+    Arc::downgrade(&hook)
 }
 
 impl Future for Http1 {
@@ -99,6 +107,7 @@ impl Future for Http1 {
         let this = self.get_mut();
         for _ in 0..TURNS {
             let next = match this.stage {
+                Stage::Refuse(rejection) => this.reject(rejection),
                 Stage::Head => this.head(),
                 Stage::Exchange => this.exchange(),
                 Stage::Drain { until, left } => this.drain(until, left),
@@ -125,6 +134,20 @@ impl Drop for Http1 {
 }
 
 impl Http1 {
+    fn new(conn: Arc<Conn>, stage: Stage) -> Self {
+        Self {
+            conn,
+            buffer: Buffer::default(),
+            scan: Scan::default(),
+            stage,
+            handler: None,
+            seq: 0,
+            lent: false,
+            give_up: 0,
+            trim_at: 0,
+        }
+    }
+
     pub(super) fn uncork(&self) {
         let mut output = lock(&self.conn.output);
         if output.is_corked() {
@@ -146,23 +169,24 @@ impl Http1 {
         if !conn.io.can_read() {
             return self.wait_for_head();
         }
-        conn.io.begin_read();
         let first = self.buffer.is_empty();
         let room = self.buffer.room(if first { READ } else { READ / 2 });
-        match conn.wire.read(room) {
+        match conn.wire.receive(&conn.io, room) {
             // A client that ends within a head gets no answer: it has not asked anything.
             Ok(0) => self.close_now(),
             Ok(count) => {
-                if count == room.len() {
-                    conn.io.more_to_read();
-                }
                 self.buffer.filled(count);
                 if first {
                     self.give_up = 0;
+                    if self.seq == 0 && self.buffer.data().starts_with(TLS_RECORD) {
+                        return self.refuse_tls();
+                    }
                 }
                 Next::Again
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.wait_for_head(),
+            // A cut between two requests leaves none incomplete.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.close_now(),
             Err(_) => Next::End,
         }
     }
@@ -273,10 +297,11 @@ impl Http1 {
         if let Some((version, handler)) = server.newer_handler(seen) {
             self.handler = Some(Current { version, handler: Arc::new(handler) });
         }
-        let handler = match &self.handler {
-            Some(current) => current.handler.clone(),
+        let handler = match (&conn.gate, &self.handler) {
+            (Some(gate), _) => gate.clone(),
+            (None, Some(current)) => current.handler.clone(),
             // Versions start at 1, so the first look always finds one.
-            None => Arc::new(Arc::new(crate::pages::PageHandler::unavailable()) as Arc<dyn Handler>),
+            (None, None) => Arc::new(Arc::new(crate::pages::PageHandler::unavailable()) as Arc<dyn Handler>),
         };
         self.seq += 1;
         let framing = head.framing;

@@ -15,6 +15,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes swallowed in that time.
 const LINGER_BYTES: usize = 1 << 20;
 
+/// A TLS record: the fatal alert `protocol_version`.
+const PROTOCOL_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+
 impl Http1 {
     pub(super) fn drain(&mut self, until: u64, mut left: u64) -> Next {
         self.uncork();
@@ -64,9 +67,8 @@ impl Http1 {
         if output.phase() == Phase::Dead || conn.io.broken() {
             return Next::End;
         }
-        if output.is_empty() {
+        if output.is_empty() && output.finish_sending(&conn.wire, conn.env()) {
             drop(output);
-            conn.wire.finish_writing();
             self.stage = Stage::Linger { until: clock::deadline(LINGER), left: LINGER_BYTES };
             return Next::Again;
         }
@@ -85,14 +87,10 @@ impl Http1 {
         let conn = &self.conn;
         let mut scratch = [0; 8192];
         while conn.io.can_read() {
-            conn.io.begin_read();
-            match conn.wire.read(&mut scratch) {
+            match conn.wire.receive(&conn.io, &mut scratch) {
                 Ok(0) => return Next::End,
                 Ok(count) => {
                     left = left.saturating_sub(count);
-                    if count == scratch.len() {
-                        conn.io.more_to_read();
-                    }
                     if left == 0 {
                         return Next::End;
                     }
@@ -107,6 +105,15 @@ impl Http1 {
         self.stage = Stage::Linger { until, left };
         conn.io.set_deadline(until);
         Next::Wait
+    }
+
+    /// Tells a client that speaks TLS, in its own words, that this port does not.
+    pub(super) fn refuse_tls(&mut self) -> Next {
+        tracing::debug!(connection = self.conn.info().id, "TLS came to a port that speaks plain HTTP");
+        lock(&self.conn.output).raw_response(PROTOCOL_ALERT);
+        self.buffer.clear();
+        self.stage = Stage::Closing;
+        Next::Again
     }
 
     /// Refuses the request at the front of the buffer and closes.

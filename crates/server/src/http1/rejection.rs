@@ -16,6 +16,8 @@ impl Rejection {
         Self { status: 400, reason }
     }
 
+    pub(crate) const PLAIN: Self =
+        Self { status: 400, reason: "this port speaks HTTPS; use an address that begins with https://" };
     pub(crate) const TIMEOUT: Self =
         Self { status: 408, reason: "the request head was not complete in time" };
     pub(crate) const BODY: Self = Self { status: 413, reason: "the request body is larger than the limit" };

@@ -14,6 +14,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
 use crate::clock;
+use crate::config::Listener;
 use crate::handler::ConnectionInfo;
 use crate::http1::{self, Conn};
 use crate::output::Wire;
@@ -21,6 +22,7 @@ use crate::reactor::{Io, Shard, Task};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
+use crate::tls::{Opened, Opening, Tls};
 
 /// Connections accepted before other tasks of the shard get their turn.
 const BATCH: usize = 64;
@@ -65,10 +67,11 @@ enum Accepted {
 pub(crate) fn start(
     server: &Arc<Shared>,
     shard: &Arc<Shard>,
-    listener: std::net::TcpListener,
+    listener: Listener,
 ) -> io::Result<Arc<Acceptor>> {
-    listener.set_nonblocking(true)?;
-    let mut listener = TcpListener::from_std(listener);
+    let Listener { socket, tls } = listener;
+    socket.set_nonblocking(true)?;
+    let mut listener = TcpListener::from_std(socket);
     let io = shard.reserve();
     if let Err(error) = io.register_read(&mut listener) {
         io.release();
@@ -90,7 +93,7 @@ pub(crate) fn start(
                 *slot = None;
                 return Poll::Ready(());
             }
-            match accept(&server, listener, ceiling, this.paused.load(Ordering::Relaxed)) {
+            match accept(&server, listener, tls.as_ref(), ceiling, this.paused.load(Ordering::Relaxed)) {
                 Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
                 Accepted::More => {
                     this.paused.store(false, Ordering::Relaxed);
@@ -109,12 +112,18 @@ pub(crate) fn start(
 }
 
 /// `again` = the last attempt was blocked, which has been reported.
-fn accept(server: &Arc<Shared>, listener: &TcpListener, ceiling: RawFd, again: bool) -> Accepted {
+fn accept(
+    server: &Arc<Shared>,
+    listener: &TcpListener,
+    tls: Option<&Tls>,
+    ceiling: RawFd,
+    again: bool,
+) -> Accepted {
     if again && server.has_connections() && next_descriptor(listener).is_some_and(|next| next >= ceiling) {
         return Accepted::Blocked;
     }
     for _ in 0..BATCH {
-        if server.is_full() {
+        if server.is_full() || (tls.is_some() && server.is_full_of_handshakes()) {
             if !again {
                 Counters::add(&server.counters().connection_limit_hits);
             }
@@ -123,7 +132,7 @@ fn accept(server: &Arc<Shared>, listener: &TcpListener, ceiling: RawFd, again: b
         match listener.accept() {
             Ok((stream, remote)) => {
                 let last = stream.as_raw_fd() + 1 >= ceiling;
-                if let Err(error) = open(server, stream, remote) {
+                if let Err(error) = open(server, stream, tls, remote) {
                     tracing::debug!(%error, "an accepted connection could not be set up");
                 }
                 if last {
@@ -177,14 +186,19 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
-fn open(server: &Arc<Shared>, mut stream: TcpStream, remote: SocketAddr) -> io::Result<()> {
+fn open(
+    server: &Arc<Shared>,
+    mut stream: TcpStream,
+    tls: Option<&Tls>,
+    remote: SocketAddr,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let info = ConnectionInfo {
         id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
         started_ns: clock::now_ns(),
         remote: Some(remote),
         local: stream.local_addr().ok(),
-        tls: false,
+        tls: None,
     };
     let Some(shard) = server.shards().iter().min_by_key(|shard| shard.load()) else {
         return Err(io::ErrorKind::NotConnected.into());
@@ -194,10 +208,36 @@ fn open(server: &Arc<Shared>, mut stream: TcpStream, remote: SocketAddr) -> io::
         io.release();
         return Err(error);
     }
+    let opening = match tls {
+        None => {
+            Counters::add(&server.counters().accepted);
+            server.connection_opened();
+            http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream), None));
+            return Ok(());
+        }
+        Some(tls) => Opening::new(info.id, io.clone(), server.clone(), stream, tls),
+    };
+    let opening = opening.map_err(|error| {
+        io.release();
+        io::Error::other(error)
+    })?;
     Counters::add(&server.counters().accepted);
     server.connection_opened();
-    http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream)));
+    let task = Task::new(shard.clone(), secure(opening, info, server.clone(), io.clone()));
+    io.start(task, None);
     Ok(())
+}
+
+/// A connection of a TLS listener: the handshake, then what was agreed on.
+async fn secure(opening: Opening, mut info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>) {
+    match opening.await {
+        Opened::Secured { wire, info: tls, gate } => {
+            info.tls = Some(Arc::from(tls));
+            http1::connection(Conn::new(info, server, io, wire, gate)).await;
+        }
+        Opened::Plain(wire) => http1::refuse_plain(Conn::new(info, server, io, wire, None)).await,
+        Opened::Failed => {}
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@
 //! together with other pipelined responses. A driver that gets stuck is uncorked by the watchdog.
 
 mod encode;
+mod extra;
 mod framed;
 mod queue;
+pub(crate) mod socket;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,9 @@ use crate::exchange::{Exchange, ResponseHead, Written};
 use crate::headers::HeaderBlockRef;
 
 pub(crate) use encode::reason;
+pub(crate) use extra::ExtraHeaders;
 use queue::Queue;
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Sent, Wire};
 
 /// Corked bytes above this are written anyway.
 const CORK_MAX: usize = 64 * 1024;
@@ -80,6 +83,8 @@ pub(crate) struct RequestFacts {
 pub(crate) struct Env<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) draining: bool,
+    /// Fields of every response.
+    pub(crate) extra: &'a ExtraHeaders,
 }
 
 /// The output of one connection. Every method that takes a [`Wire`] may write to it.
@@ -196,6 +201,18 @@ impl Output {
             self.flush(wire, env)?;
         }
         Ok(())
+    }
+
+    /// Before the connection closes: ends our direction behind everything queued; `true` when that has been done.
+    pub(crate) fn finish_sending(&mut self, wire: &Wire, env: Env<'_>) -> bool {
+        let told = self.queue.finish(wire);
+        self.update_give_up(env);
+        told
+    }
+
+    /// Whether the client can take what it got for complete: nothing has been begun and not been sent.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Complete) && self.queue.is_empty()
     }
 
     /// Whether our direction has ended while the client's may go on.
@@ -327,7 +344,7 @@ impl Output {
         if !self.corked && !self.queue.is_empty() {
             let _ = self.flush(wire, env);
         }
-        let drained = self.queue.pending() <= env.limits.write_window / 2 && !self.queue.has_file();
+        let drained = self.queue.pending() <= env.limits.write_window / 2 && !self.queue.is_obstructed();
         let open = matches!(self.phase, Phase::Body | Phase::Raw | Phase::Dead);
         (drained || self.phase == Phase::Dead) && open && std::mem::take(&mut self.want_writable)
     }
@@ -350,7 +367,7 @@ impl Output {
 
     fn has_room(&self, env: Env<'_>) -> bool {
         let held = if self.framing == Framing::Open { self.held.len() } else { 0 };
-        self.queue.pending() + held < env.limits.write_window.max(1) && !self.queue.has_file()
+        self.queue.pending() + held < env.limits.write_window.max(1) && !self.queue.is_obstructed()
     }
 
     fn flush(&mut self, wire: &Wire, env: Env<'_>) -> Result<(), Gone> {
@@ -363,8 +380,7 @@ impl Output {
         }
         let flushed = self.queue.flush(wire);
         let empty = self.alive(wire, flushed)?;
-        if empty && self.ending == Some(false) {
-            wire.finish_writing();
+        if empty && self.ending == Some(false) && self.queue.finish(wire) {
             self.ending = Some(true);
         }
         self.update_give_up(env);

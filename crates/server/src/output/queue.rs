@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 
-use super::wire::Wire;
+use super::wire::{Sent, Wire};
 
 /// Memory kept for the next response.
 const KEPT: usize = 16 * 1024;
@@ -26,6 +26,8 @@ pub(crate) struct Queue {
     segment_bytes: usize,
     /// The kernel took less than offered; nothing is tried until the socket is writable.
     blocked: bool,
+    /// The wire holds bytes that have left from here.
+    held: bool,
     /// Counts bytes that have left, to see progress.
     progress: u64,
 }
@@ -42,8 +44,14 @@ impl Queue {
         self.segment_bytes + self.tail.len() - tail_sent
     }
 
+    /// Whether everything has been handed to the kernel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty() && self.tail.is_empty()
+        self.segments.is_empty() && self.tail.is_empty() && !self.held
+    }
+
+    /// Whether more than bytes in memory is in the way: a file, or what the wire holds.
+    pub(crate) fn is_obstructed(&self) -> bool {
+        self.held || self.has_file()
     }
 
     pub(crate) fn has_file(&self) -> bool {
@@ -94,19 +102,28 @@ impl Queue {
 
     /// Sends what the kernel takes; `true` when nothing is left.
     pub(crate) fn flush(&mut self, wire: &Wire) -> io::Result<bool> {
+        if self.held && !self.release(wire)? {
+            return Ok(false);
+        }
         while let Some(front) = self.segments.front_mut() {
             if self.blocked {
                 return Ok(false);
             }
             let (result, size) = match front {
-                Segment::Bytes(bytes) => (wire.write(&bytes[self.sent..]), bytes.len() - self.sent),
+                Segment::Bytes(bytes) => {
+                    (wire.send(&[IoSlice::new(&bytes[self.sent..])]), bytes.len() - self.sent)
+                }
                 Segment::File { file, offset, left } => {
                     (wire.send_file(file, *offset, *left), usize::try_from(*left).unwrap_or(usize::MAX))
                 }
             };
             let count = match result {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => count,
+                Ok(Sent { taken: 0, .. }) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(Sent { taken, held }) => {
+                    self.held = held;
+                    self.blocked = held;
+                    taken
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = true;
                     return Ok(false);
@@ -129,11 +146,34 @@ impl Queue {
                 self.segments.pop_front();
             }
         }
-        if self.tail.is_empty() {
-            return Ok(true);
+        if !self.tail.is_empty() {
+            self.send(wire, &[])?;
         }
-        self.send(wire, &[])?;
-        Ok(self.tail.is_empty())
+        Ok(self.is_empty())
+    }
+
+    /// Has the wire send what it holds; `true` when nothing is left there.
+    fn release(&mut self, wire: &Wire) -> io::Result<bool> {
+        if self.blocked {
+            return Ok(false);
+        }
+        let flushed = wire.flush()?;
+        self.progress += flushed.sent as u64;
+        self.held = flushed.held;
+        self.blocked = flushed.held;
+        Ok(!flushed.held)
+    }
+
+    /// Says that nothing more will be sent, once nothing is left here; `true` when that has been said. Otherwise it
+    /// has to be tried again when the queue is empty.
+    pub(crate) fn finish(&mut self, wire: &Wire) -> bool {
+        if !self.is_empty() {
+            return false;
+        }
+        let told = wire.finish_writing();
+        self.held = !told;
+        self.blocked = !told;
+        told
     }
 
     /// Sends the tail and then `parts` in one call, if nothing is before them. Answers how many bytes of
@@ -153,13 +193,15 @@ impl Queue {
                 total += part.len();
             }
         }
-        let result = match &slices[..used] {
-            [] => return Ok(0),
-            [one] => wire.write(one),
-            several => wire.write_all_of(several),
-        };
-        let count = match result {
-            Ok(count) => count,
+        if used == 0 {
+            return Ok(0);
+        }
+        let count = match wire.send(&slices[..used]) {
+            Ok(Sent { taken, held }) => {
+                self.held = held;
+                self.blocked = taken < total || held;
+                taken
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.blocked = true;
                 return Ok(0);
@@ -167,7 +209,6 @@ impl Queue {
             Err(error) => return Err(error),
         };
         self.progress += count as u64;
-        self.blocked = count < total;
         if count < tail_left {
             self.sent += count;
             return Ok(0);

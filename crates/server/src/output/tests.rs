@@ -11,6 +11,7 @@ struct Pair {
     wire: Wire,
     client: TcpStream,
     limits: Limits,
+    extra: ExtraHeaders,
 }
 
 impl Pair {
@@ -20,11 +21,16 @@ impl Pair {
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let (server, _) = listener.accept().unwrap();
         server.set_nonblocking(true).unwrap();
-        Self { wire: Wire::new(mio::net::TcpStream::from_std(server)), client, limits: Limits::default() }
+        Self {
+            wire: Wire::new(mio::net::TcpStream::from_std(server)),
+            client,
+            limits: Limits::default(),
+            extra: ExtraHeaders::default(),
+        }
     }
 
     fn env(&self) -> Env<'_> {
-        Env { limits: &self.limits, draining: false }
+        Env { limits: &self.limits, draining: false, extra: &self.extra }
     }
 
     /// Nothing has been written yet.

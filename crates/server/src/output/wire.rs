@@ -1,90 +1,155 @@
-//! The socket itself: non-blocking reads and writes, files, and the two ways to end a connection.
-//! The one place to change for another transport than plain TCP.
+//! A connection's transport, plain or encrypted: non-blocking reads and writes, files, and the ways to end it.
+//! The one place to change for another transport.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+
+use super::socket;
+use crate::reactor::Io;
+use crate::sync::lock;
+use crate::tls::{Flushed, Session};
 
 /// Most bytes of a file handed to the kernel in one call.
 const FILE_PIECE: u64 = 1 << 20;
 
-/// A connected socket. All methods may be called from any thread.
+/// What a write took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Bytes that are the wire's from now on.
+    pub(crate) taken: usize,
+    /// The wire holds bytes that the kernel did not take; they leave with [`Wire::flush`]. Never on a plain one.
+    pub(crate) held: bool,
+}
+
+/// A connected socket. All methods may be called from any thread. The session's lock is the last one taken.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
+    tls: Option<Box<Mutex<Session>>>,
 }
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream }
+        Self { stream, tls: None }
     }
 
+    /// Over an established session.
+    pub(crate) fn secured(stream: TcpStream, session: Session) -> Self {
+        Self { stream, tls: Some(Box::new(Mutex::new(session))) }
+    }
+
+    /// Reads once, and keeps the account of whether there may be more. 0 = the client has ended its direction; an
+    /// encrypted connection that is cut instead gives `UnexpectedEof`.
+    pub(crate) fn receive(&self, io: &Io, into: &mut [u8]) -> io::Result<usize> {
+        io.begin_read();
+        // A read that does not fill `into` has drained the socket: no further call is made to be told so.
+        let (count, more) = match &self.tls {
+            None => {
+                let count = socket::receive(self.stream.as_fd(), into)?;
+                (count, count == into.len())
+            }
+            Some(session) => {
+                let taken = lock(session).read(&self.stream, into)?;
+                (taken.count, taken.more)
+            }
+        };
+        if more {
+            io.more_to_read();
+        }
+        Ok(count)
+    }
+
+    /// Reads from a plain wire.
     pub(crate) fn read(&self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match rustix::net::recv(&self.stream, &mut *into, RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
-                done => return Ok(done?.0),
-            }
-        }
+        socket::receive(self.stream.as_fd(), into)
     }
 
-    /// Looks whether there is something to read without taking it: 0 = the end.
+    /// Looks whether there is something to read from a plain wire without taking it: 0 = the end.
     pub(crate) fn peek(&self) -> io::Result<usize> {
-        loop {
-            match rustix::net::recv(&self.stream, &mut [0; 1][..], RecvFlags::PEEK) {
-                Err(Errno::INTR) => {}
-                done => return Ok(done?.0),
-            }
-        }
+        socket::peek(self.stream.as_fd(), &mut [0; 1])
     }
 
+    /// Writes to a plain wire.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL) {
-                Err(Errno::INTR) => {}
-                done => return Ok(done?),
-            }
-        }
+        socket::send(self.stream.as_fd(), bytes)
     }
 
+    /// Writes several parts to a plain wire, in one call.
     pub(crate) fn write_all_of(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        loop {
-            match (&self.stream).write_vectored(parts) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
+        socket::send_parts(&self.stream, parts)
+    }
+
+    /// Sends what can be sent of these parts now. `WouldBlock` when that is nothing.
+    pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<Sent> {
+        match &self.tls {
+            None => {
+                let taken = match parts {
+                    [one] => self.write(one)?,
+                    several => self.write_all_of(several)?,
+                };
+                Ok(Sent { taken, held: false })
             }
+            Some(session) => lock(session).write(&self.stream, parts),
         }
     }
 
-    /// Sends from a file; 0 means that the file has ended early.
-    pub(crate) fn send_file(&self, file: &OwnedFd, offset: u64, count: u64) -> io::Result<usize> {
+    /// Sends from a file; nothing taken means that the file has ended early.
+    pub(crate) fn send_file(&self, file: &OwnedFd, offset: u64, count: u64) -> io::Result<Sent> {
+        if let Some(session) = &self.tls {
+            return lock(session).send_file(&self.stream, file, offset, count);
+        }
         let count = usize::try_from(count.min(FILE_PIECE)).unwrap_or(usize::MAX);
         loop {
             let mut at = offset;
             match rustix::fs::sendfile(&self.stream, file, Some(&mut at), count) {
                 Err(Errno::INTR) => {}
-                done => return Ok(done?),
+                done => return Ok(Sent { taken: done?, held: false }),
             }
+        }
+    }
+
+    /// Sends what is held.
+    pub(crate) fn flush(&self) -> io::Result<Flushed> {
+        match &self.tls {
+            None => Ok(Flushed::default()),
+            Some(session) => lock(session).flush(&self.stream),
         }
     }
 
     /// Bytes received and not read yet; 0 when that cannot be told.
     pub(crate) fn waiting(&self) -> u64 {
-        rustix::io::ioctl_fionread(&self.stream).unwrap_or(0)
+        match &self.tls {
+            None => rustix::io::ioctl_fionread(&self.stream).unwrap_or(0),
+            Some(session) => lock(session).waiting(&self.stream),
+        }
     }
 
-    /// Says that nothing more will be sent.
-    pub(crate) fn finish_writing(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+    /// Says that nothing more will be sent. `true` when that has been said; otherwise the wire holds it, and it is to
+    /// be called again when that has left.
+    pub(crate) fn finish_writing(&self) -> bool {
+        let told = self.tls.as_ref().is_none_or(|session| lock(session).finish(&self.stream));
+        if told {
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+        told
     }
 
     /// Ends both directions after what has been handed to the kernel.
     pub(crate) fn close(&self) {
+        if let Some(session) = &self.tls {
+            lock(session).finish(&self.stream);
+        }
+        self.cut();
+    }
+
+    /// The same without a word: a client of an encrypted connection cannot take what it got for complete.
+    pub(crate) fn cut(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
@@ -93,7 +158,7 @@ impl Wire {
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         // Dissolving the association sends the reset now, whoever still holds the descriptor.
         if rustix::net::connect_unspec(&self.stream).is_err() {
-            self.close();
+            self.cut();
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::html;
-
 /// What a page says. All texts are plain; they are escaped where they are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
@@ -124,6 +122,7 @@ fn escape_json(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::html;
     use super::*;
 
     fn page() -> Page {

@@ -94,6 +94,11 @@ impl Io {
         }
     }
 
+    /// Gives the socket its hook when that is known only after the start; once.
+    pub(crate) fn set_hook(&self, hook: Weak<dyn Hook>) {
+        let _ = self.hook.set(hook);
+    }
+
     /// Polls the task soon.
     pub(crate) fn wake(&self) {
         if let Some(task) = self.task.get() {

@@ -6,6 +6,7 @@
 mod app;
 mod client;
 pub(crate) mod log;
+pub(crate) mod tls;
 mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mews_server::{Handler, Limits, Listener, Server, ServerConfig};
 
-pub(crate) use app::{App, Event};
+pub(crate) use app::{App, Event, pattern};
 pub(crate) use client::{Client, Response};
 pub(crate) use upstream::{Forward, Scripted, Store, TOKEN, forward_to, start_backend};
 
@@ -60,7 +61,7 @@ pub(crate) fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let config = ServerConfig { io_threads, limits, ..ServerConfig::default() };
-    (Server::start(config, vec![Listener { socket, tls: false }], handler).unwrap(), address)
+    (Server::start(config, vec![Listener { socket, tls: None }], handler).unwrap(), address)
 }
 
 /// Waits until `condition` holds; fails with `what` otherwise.

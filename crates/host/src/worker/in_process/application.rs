@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use mews_clr::abi::{Closing, Host, Report, Runtime};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Page, PageHandler, Server};
+use mews_server::Server;
 
 use super::exchange::Exchange;
 use crate::control::{self, AppSpec, WorkerMessage};
-use crate::worker::Control;
+use crate::worker::{Control, pages};
 
 /// While the app is being replaced, connections may begin a last request for so long.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
@@ -85,7 +85,7 @@ impl Application {
         loaded.server.drain(grace);
         // What is still open afterwards has a request in progress and is closed behind it.
         loaded.server.wait_idle(grace.saturating_add(DRAIN_GRACE));
-        loaded.server.set_handler(Arc::new(PageHandler::new(&stopping_page())));
+        loaded.server.set_handler(Arc::new(pages::stopping()));
         loaded.runtime.close();
         // An app that stopped only its server would otherwise run on without one.
         loaded.runtime.stop();
@@ -192,17 +192,5 @@ impl Host for Application {
             }
         };
         self.control.send(&WorkerMessage::Report { kind, text: text.to_owned() });
-    }
-}
-
-fn stopping_page() -> Page {
-    Page {
-        status: StatusCode::UNAVAILABLE.number,
-        sub_status: StatusCode::UNAVAILABLE.sub_status,
-        title: StatusCode::UNAVAILABLE.title().to_owned(),
-        cause: "The application is stopping.".to_owned(),
-        cure: "Try again in a moment.".to_owned(),
-        detail: None,
-        retry_after: Some(1),
     }
 }

@@ -18,6 +18,7 @@ use self::application::Application;
 use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
+use super::filter::filtered;
 use super::{Control, Listener};
 use crate::control::AppSpec;
 
@@ -71,11 +72,9 @@ fn serve(
     listeners: Vec<Listener>,
     runtime: &'static Runtime<Exchange>,
 ) -> Result<Arc<Server>, Box<Failure>> {
-    let listeners = listeners
-        .into_iter()
-        .map(|listener| mews_server::Listener { socket: listener.socket, tls: listener.tls })
-        .collect();
+    let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
+        response_headers: app.rules.answers.headers.clone(),
         limits: Limits { max_request_body: app.max_request_body, ..Limits::default() },
         thread_start: Arc::new(|| {
             if let Err(error) = prepare_thread() {
@@ -89,7 +88,8 @@ fn serve(
     if let Some(threads) = app.io_threads {
         config.io_threads = usize::from(threads.max(1));
     }
-    Server::start(config, listeners, Arc::new(InProcessHandler::new(runtime)))
+    let handler = filtered(Arc::new(InProcessHandler::new(runtime)), app)?;
+    Server::start(config, listeners, handler)
         .map(Arc::new)
         .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
 }

@@ -9,7 +9,7 @@ use mews_model::lifecycle::Slot;
 use mews_server::forward::{Backend, Held, Upstream};
 
 use super::inbox::{Inbox, Message};
-use super::pages;
+use crate::worker::pages;
 
 /// The app's processes as the I/O threads see them: one place for each, with its process if that is ready.
 pub(super) struct Processes {

@@ -13,11 +13,10 @@ use rustix::io::Errno;
 
 use super::backend::Processes;
 use super::inbox::Message;
-use super::pages;
 use super::run::{News, Run};
 use crate::app::Outputs;
 use crate::control::ProcessSpec;
-use crate::worker::Control;
+use crate::worker::{Control, pages};
 
 /// Orphans that end are taken from the process table this often, when nothing else happens.
 const TIDY_EVERY: Duration = Duration::from_secs(5);
@@ -151,8 +150,7 @@ impl<'a> Manager<'a> {
             },
             Route::Wait => self.waiting.entry(slot).or_default().push(request),
             Route::Refused { failure, retry_after } => {
-                let (detailed, bare) = (self.spec.app.detailed_errors, self.spec.no_failure_page);
-                request.fail(&pages::failure(failure, detailed, bare, retry_after));
+                request.fail(&pages::process_failure(&failure, &self.spec.app.rules.answers, retry_after));
             }
         }
         for effect in effects {

@@ -10,7 +10,6 @@ mod executable;
 mod inbox;
 pub(crate) mod launch;
 mod manager;
-mod pages;
 mod pairing;
 mod perform;
 mod run;
@@ -27,6 +26,7 @@ use mews_server::{Limits, Server, ServerConfig};
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::Manager;
+use super::filter::filtered;
 use super::{Control, Listener};
 use crate::app::Outputs;
 use crate::control::{ProcessSpec, WorkerMessage};
@@ -80,11 +80,9 @@ fn serve(
     listeners: Vec<Listener>,
     processes: &Arc<Processes>,
 ) -> Result<Arc<Server>, Box<Failure>> {
-    let listeners = listeners
-        .into_iter()
-        .map(|listener| mews_server::Listener { socket: listener.socket, tls: listener.tls })
-        .collect();
+    let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
+        response_headers: spec.app.rules.answers.headers.clone(),
         limits: Limits { max_request_body: spec.app.max_request_body, ..Limits::default() },
         ..ServerConfig::default()
     };
@@ -99,7 +97,8 @@ fn serve(
         idle_timeout: IDLE_TIMEOUT,
     };
     let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
-    Server::start(config, listeners, Arc::new(handler))
+    let handler = filtered(Arc::new(handler), &spec.app)?;
+    Server::start(config, listeners, handler)
         .map(Arc::new)
         .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
 }

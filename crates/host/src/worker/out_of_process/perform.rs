@@ -13,9 +13,10 @@ use mews_server::forward::Upstream;
 use super::inbox::Message;
 use super::manager::Manager;
 use super::run::Run;
-use super::{environment, launch, pages, pairing, shutdown};
+use super::{environment, launch, pairing, shutdown};
 use crate::app::{Output, open_log};
 use crate::control::WorkerMessage;
+use crate::worker::pages;
 
 /// Why a start came to nothing, and whether another may go better.
 struct NotStarted {
@@ -133,7 +134,7 @@ impl Manager<'_> {
             (None, Some((of, words))) if of == id => failure.with_detail(words),
             _ => failure,
         };
-        let page = pages::failure(failure, self.spec.app.detailed_errors, self.spec.no_failure_page, None);
+        let page = pages::process_failure(&failure, &self.spec.app.rules.answers, None);
         for request in waiting {
             request.fail(&page);
         }

@@ -62,27 +62,38 @@ fn expression(pattern: &str) -> u64 {
                 }
                 group
             }
-            '{' => {
-                let rest = chars.as_str();
-                let count = rest.split_once('}').and_then(|(count, _)| repetition(count));
-                // Once is in the sum already.
-                last.saturating_mul(count.unwrap_or(1).saturating_sub(1))
-            }
+            '{' => match repetition(chars.as_str()) {
+                Some((count, rest)) => {
+                    chars = rest.chars();
+                    // Once is in the sum already.
+                    let more = last.saturating_mul(count.saturating_sub(1));
+                    last = last.saturating_add(more);
+                    add(&mut open, more);
+                    continue;
+                }
+                None => CHARACTER,
+            },
             _ => CHARACTER,
         };
-        last = if c == '{' { last.saturating_add(before) } else { before };
-        if let Some(sum) = open.last_mut() {
-            *sum = sum.saturating_add(before);
-        }
+        last = before;
+        add(&mut open, before);
     }
     open.into_iter().fold(0, u64::saturating_add)
 }
 
-/// The larger number of `3`, `3,` or `3,5`.
-fn repetition(text: &str) -> Option<u64> {
-    let (least, most) = text.split_once(',').unwrap_or((text, ""));
+fn add(open: &mut [u64], cost: u64) {
+    if let Some(sum) = open.last_mut() {
+        *sum = sum.saturating_add(cost);
+    }
+}
+
+/// The larger number of `3}`, `3,}` or `3,5}`, and what follows it.
+fn repetition(text: &str) -> Option<(u64, &str)> {
+    const LONGEST: usize = 32;
+    let end = text.bytes().take(LONGEST).position(|b| b == b'}')?;
+    let (least, most) = text[..end].split_once(',').unwrap_or((&text[..end], ""));
     let least: u64 = least.parse().ok()?;
-    Some(most.parse().unwrap_or(least).max(least))
+    Some((most.parse().unwrap_or(least).max(least), &text[end + 1..]))
 }
 
 #[cfg(test)]
@@ -92,8 +103,9 @@ mod tests {
     #[test]
     fn what_is_repeated_counts_as_often() {
         assert_eq!(expression("abc"), 3 * CHARACTER);
-        assert_eq!(expression("a{10}") / CHARACTER, 11);
-        assert_eq!(expression("(ab){10}") / CHARACTER, 21);
+        assert_eq!(expression("a{10}b"), 11 * CHARACTER);
+        assert_eq!(expression("(ab){10}"), 20 * CHARACTER);
+        assert_eq!(expression("a{2}{3}"), 6 * CHARACTER);
         assert!(expression("((((a{10}){10}){10}){10})") >= 10_000 * CHARACTER);
         assert!(expression(r"(\w{40}){4}") >= 160 * CLASS);
         assert!(expression(r"\w{1,60}") >= 60 * CLASS);

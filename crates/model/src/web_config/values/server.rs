@@ -31,6 +31,8 @@ impl Default for WebSocket {
 pub struct HttpErrors {
     /// Who sees details.
     pub mode: ErrorMode,
+    /// Whether `errorMode` is written: without it nobody was given more to see than before.
+    pub mode_given: bool,
     /// What happens to a body that the app made.
     pub existing_response: ExistingResponse,
     /// The page of statuses without one of their own; `None` when there is none.
@@ -195,6 +197,7 @@ fn response_mode(set: &Set, attribute: &str) -> ResponseMode {
 pub(super) fn http_errors(set: &Set) -> HttpErrors {
     let default = set.text("defaultPath");
     HttpErrors {
+        mode_given: set.given("errorMode").is_some(),
         mode: match set.text("errorMode") {
             mode if mode.eq_ignore_ascii_case("Custom") => ErrorMode::Custom,
             mode if mode.eq_ignore_ascii_case("Detailed") => ErrorMode::Detailed,

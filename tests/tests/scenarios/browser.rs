@@ -1,6 +1,6 @@
 //! The demo and the failure pages in a real Chromium: what visitors see, click and type.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Browser, Scheme, SharedBrowser, SharedHost, Tab, TestHost, pattern, wait};
 use serde_json::json;
@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 // Contexts keep the tests apart from each other, and names keep what they write on the shared site apart.
 static BROWSER: SharedBrowser = SharedBrowser::new();
-static DEMO: SharedHost = SharedHost::new(|| TestHost::app("Demo").start());
+static DEMO: SharedHost = SharedHost::new(|| TestHost::app("Demo").model(MODEL).start());
 
 /// The texts on the page that do not stand out from what is behind them, by the contrast ratio of WCAG 2 (4.5 is its level AA); and the
 /// number of texts looked at.
@@ -212,7 +212,7 @@ fn chat_lines_travel_between_tabs() {
 #[test]
 fn the_page_outlives_the_process_it_came_from() {
     let browser = BROWSER.get();
-    let host = TestHost::app("Demo").any_log().start();
+    let host = TestHost::app("Demo").model(MODEL).any_log().start();
     let tab = demo(&browser, &host);
     add_note(&tab, "Lost in the crash");
     tab.value("window.same = true").unwrap();
@@ -249,7 +249,7 @@ fn the_page_outlives_the_process_it_came_from() {
 fn failure_pages_tell_number_cause_and_cure() {
     let browser = BROWSER.get();
     for (environment, details) in [("Production", false), ("Development", true)] {
-        let builder = TestHost::app("Broken").args(["ThrowsInMain"]);
+        let builder = TestHost::app("Broken").model(MODEL).args(["ThrowsInMain"]);
         let host = builder.flag("--environment").flag(environment).any_log().launch();
         let tab = browser.tab();
         tab.open(&format!("http://127.0.0.1:{}/some/page", host.port()));

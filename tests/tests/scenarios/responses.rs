@@ -1,10 +1,10 @@
 //! The site's endpoints that shape responses, and those that use the process: consoles, stacks, callbacks after the response.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Closed, Request, SharedHost, TestHost};
 
-static SITE: SharedHost = SharedHost::new(|| TestHost::app("InProcessSite").start());
+static SITE: SharedHost = SharedHost::new(|| TestHost::app("InProcessSite").model(MODEL).start());
 
 #[test]
 fn responses_of_every_shape() {
@@ -21,6 +21,12 @@ fn responses_of_every_shape() {
     for endpoint in ["/ConnectionClose", "/Goaway", "/ConnectionRequestClose"] {
         let mut client = host.client();
         let response = client.get(endpoint).unwrap();
+        if MODEL.is_out_of_process() {
+            // The app speaks of the connection between it and the worker.
+            assert_eq!((response.status, response.header("Connection")), (200, None), "{endpoint}");
+            assert_eq!(client.get("/HelloWorld").unwrap().status, 200, "{endpoint}");
+            continue;
+        }
         assert_eq!((response.status, response.header("Connection")), (200, Some("close")), "{endpoint}");
         assert_eq!(client.closed().unwrap(), Closed::Finished);
     }
@@ -49,7 +55,8 @@ fn responses_of_every_shape() {
 fn statuses_and_reasons_are_the_apps() {
     let host = SITE.get();
     for (code, reason, expected) in [
-        (200, "custom", "custom"),
+        // A proxy has its own phrase for 200.
+        (200, "custom", if MODEL.is_out_of_process() { "OK" } else { "custom" }),
         (200, "", "OK"),
         (500, "", "Internal Server Error"),
         (404, "Gone Fishing", "Gone Fishing"),

@@ -1,6 +1,6 @@
 //! Whole applications of each generation: MVC with a Startup class, the web host of before the generic host, and the demo site.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Client, Request, SharedHost, TestHost, pattern, proc, wait};
 use rustix::process::Signal;
@@ -11,13 +11,15 @@ use tungstenite::Message;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-static STARTUP: SharedHost = SharedHost::new(|| TestHost::app("StartupApp").start());
-static LEGACY: SharedHost = SharedHost::new(|| TestHost::app("LegacyWebHost").start());
-static DEMO: SharedHost = SharedHost::new(|| TestHost::app("Demo").start());
+static STARTUP: SharedHost = SharedHost::new(|| TestHost::app("StartupApp").model(MODEL).start());
+static LEGACY: SharedHost = SharedHost::new(|| TestHost::app("LegacyWebHost").model(MODEL).start());
+static DEMO: SharedHost = SharedHost::new(|| TestHost::app("Demo").model(MODEL).start());
 
 /// Checks what the older apps' `/info` says.
 fn assert_hosted(host: &TestHost, info: &Value) {
-    assert!(info["server"].as_str().unwrap().starts_with("Mews.Server."), "{info}");
+    let server =
+        if MODEL.is_out_of_process() { "Microsoft.AspNetCore.Server.Kestrel." } else { "Mews.Server." };
+    assert!(info["server"].as_str().unwrap().starts_with(server), "{info}");
     assert_eq!(info["environment"], "Production");
     assert_eq!(info["greeting"], "from appsettings.json");
     let root = info["contentRoot"].as_str().unwrap().trim_end_matches('/');
@@ -121,7 +123,7 @@ fn static_files() {
 
 #[test]
 fn hosted_services_are_started_before_and_stopped_after() {
-    let host = TestHost::app("StartupApp").start();
+    let host = TestHost::app("StartupApp").model(MODEL).start();
     assert!(
         host.stdout().wait_for(PATIENCE, |line| line == "hosted service started").is_some(),
         "{}",
@@ -138,7 +140,7 @@ fn hosted_services_are_started_before_and_stopped_after() {
 
 #[test]
 fn development_settings() {
-    let host = TestHost::app("StartupApp").flag("--environment").flag("Development").start();
+    let host = TestHost::app("StartupApp").model(MODEL).flag("--environment").flag("Development").start();
     assert_eq!(host.json("/info")["greeting"], "from appsettings.Development.json");
     // The developer's page instead of the app's own handler.
     let page = host.get("/throw");
@@ -170,7 +172,7 @@ fn the_web_host_of_before() {
 
 #[test]
 fn the_web_host_of_before_stops_gracefully() {
-    let host = TestHost::app("LegacyWebHost").any_log().start();
+    let host = TestHost::app("LegacyWebHost").model(MODEL).any_log().start();
     let before = host.workers();
     assert_eq!(host.text("/stop"), "stopping");
     wait::until_true("another worker", PATIENCE, || {
@@ -248,7 +250,7 @@ fn the_demos_clock_and_chat() {
 
 #[test]
 fn the_demo_comes_back_after_its_crash_button() {
-    let host = TestHost::app("Demo").any_log().start();
+    let host = TestHost::app("Demo").model(MODEL).any_log().start();
     let before = host.workers();
     let _ = host.client().request(&Request::post("/api/trouble/crash", ""));
     wait::until_true("another worker", PATIENCE, || {

@@ -1,6 +1,6 @@
 //! What one request may not do to another: leave something behind, hold it up, or take the process with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+use crate::MODEL;
 
 use e2e::{Busy, Client, Random, Request, SharedHost, TestHost, pattern, proc, sha256_hex, wait};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").start());
+static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").model(MODEL).start());
 
 #[test]
 fn nothing_is_left_in_the_context() {
@@ -173,7 +173,7 @@ fn blocked_by_64(host: &TestHost, case: &str) {
 
 #[test]
 fn blocked_handlers_do_not_hold_others_up() {
-    let host = TestHost::app("Minimal").flag("--io-threads").flag("2").start();
+    let host = TestHost::app("Minimal").model(MODEL).flag("--io-threads").flag("2").start();
     assert_eq!(host.text("/"), "Hello World!");
     blocked_by_64(&host, "unknown endpoint");
     // Once more after the endpoint has earned trust by not blocking.
@@ -188,6 +188,7 @@ fn blocked_handlers_do_not_hold_others_up() {
 #[test]
 fn handlers_that_never_return_take_only_their_own_request() {
     let host = TestHost::app("Broken")
+        .model(MODEL)
         .args(["DeadlocksInRequest"])
         .asp_net_core("shutdownTimeLimit=\"1\"", "")
         .any_log()
@@ -227,7 +228,7 @@ fn hundreds_of_connections_are_served() {
 
 #[test]
 fn an_idle_host_sleeps() {
-    let host = TestHost::app("Minimal").start();
+    let host = TestHost::app("Minimal").model(MODEL).start();
     let mut client = host.client();
     for _ in 0..100 {
         assert_eq!(client.get("/").unwrap().status, 200);

@@ -1,33 +1,46 @@
-//! The main job: a publish folder is run in-process, and the app finds itself where it expects to be.
+//! The main job: a publish folder is run, and the app finds itself where it expects to be.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use crate::MODEL;
 
 use e2e::{Client, SharedHost, TestHost, proc};
 use serde_json::{Value, json};
 use std::net::{Ipv6Addr, TcpListener};
 
-static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").start());
+static MINIMAL: SharedHost = SharedHost::new(|| TestHost::app("Minimal").model(MODEL).start());
 
-/// Checks what `/info` says about the process: ours, with our server, and nobody else listens.
-fn assert_in_process(host: &TestHost, info: &Value) {
+/// Checks what `/info` says about the process and its server, and that nobody listens who should not.
+fn assert_hosted(host: &TestHost, info: &Value) {
     let workers = host.workers();
     assert_eq!(workers.len(), 1, "one worker: {workers:?}");
-    assert_eq!(info["pid"], json!(workers[0]), "the app runs in the worker");
+    assert_eq!(info["pid"], json!(host.app_process(MODEL)), "the app runs where it should");
     let server = info["server"].as_str().unwrap();
-    assert!(server.starts_with("Mews.Server."), "{server}");
-    let mine = std::fs::read_link(format!("/proc/{}/exe", host.supervisor())).unwrap();
-    assert_eq!(info["processPath"], json!(mine), "the process is mews itself");
+    if MODEL.is_out_of_process() {
+        assert!(server.starts_with("Microsoft.AspNetCore.Server.Kestrel."), "{server}");
+    } else {
+        assert!(server.starts_with("Mews.Server."), "{server}");
+        let mine = std::fs::read_link(format!("/proc/{}/exe", host.supervisor())).unwrap();
+        assert_eq!(info["processPath"], json!(mine), "the process is mews itself");
+    }
     let others: Vec<u16> =
         proc::listening_ports(workers[0]).into_iter().filter(|port| !host.ports().contains(port)).collect();
     assert!(others.is_empty(), "the worker listens on {others:?} too");
 }
 
+/// The address at which the app's server listens, as far as the app knows.
+fn own_port(host: &TestHost) -> u16 {
+    if MODEL.is_out_of_process() {
+        *proc::listening_ports(host.app_process(MODEL).unwrap()).first().unwrap()
+    } else {
+        host.port()
+    }
+}
+
 #[test]
-fn an_app_runs_in_process() {
+fn an_app_runs() {
     let host = MINIMAL.get();
     assert_eq!(host.text("/"), "Hello World!");
     let info = host.json("/info");
-    assert_in_process(&host, &info);
+    assert_hosted(&host, &info);
     assert!(info["framework"].as_str().unwrap().starts_with(".NET "));
 }
 
@@ -40,7 +53,7 @@ fn one_line_says_what_listens_where() {
     for part in [
         format!("listening on http://127.0.0.1:{}", host.port()),
         "Minimal".to_owned(),
-        "in-process".to_owned(),
+        if MODEL.is_out_of_process() { " out-of-process ".to_owned() } else { " in-process ".to_owned() },
         ".NET ".to_owned(),
         format!("(pid {})", host.workers()[0]),
     ] {
@@ -73,9 +86,10 @@ fn settings_level(host: &TestHost) -> String {
 #[test]
 fn the_app_sees_the_addresses_it_is_reached_at() {
     let host = MINIMAL.get();
-    let addresses = host.json("/info")["addresses"].clone();
+    let info = host.json("/info");
+    let (addresses, own) = (&info["addresses"], own_port(&host));
     let [address] = addresses.as_array().unwrap().as_slice() else { panic!("one address: {addresses}") };
-    let expected = format!("http://127.0.0.1:{}", host.port());
+    let expected = format!("http://127.0.0.1:{own}");
     assert_eq!(address.as_str().unwrap().trim_end_matches('/'), expected);
     let mut client = host.client();
     let local = client.stream().local_addr().unwrap();
@@ -90,7 +104,7 @@ fn the_app_sees_the_addresses_it_is_reached_at() {
     assert_eq!(request["remoteAddress"], "127.0.0.1");
     assert_eq!(request["remotePort"], json!(local.port()));
     assert_eq!(request["localAddress"], "127.0.0.1");
-    assert_eq!(request["localPort"], json!(host.port()));
+    assert_eq!(request["localPort"], json!(own));
     assert_eq!(request["canHaveBody"], false);
     assert_eq!(request["userName"], Value::Null);
 }
@@ -101,8 +115,11 @@ fn connections_and_requests_have_names_of_their_own() {
     let mut one = host.client();
     let (a, b) = (one.get("/request/a").unwrap().json(), one.get("/request/b").unwrap().json());
     let other = host.json("/request/c");
-    assert_eq!(a["connectionId"], b["connectionId"]);
-    assert_ne!(a["connectionId"], other["connectionId"]);
+    if !MODEL.is_out_of_process() {
+        // There the app's connections are the worker's, which uses them for any client.
+        assert_eq!(a["connectionId"], b["connectionId"]);
+        assert_ne!(a["connectionId"], other["connectionId"]);
+    }
     assert_ne!(a["traceIdentifier"], b["traceIdentifier"]);
 }
 
@@ -110,7 +127,12 @@ fn connections_and_requests_have_names_of_their_own() {
 fn children_of_the_app_inherit_nothing_of_the_host() {
     let host = MINIMAL.get();
     let environment = host.text("/child-env");
-    for name in ["STARTUP_HOOKS", "MEWS_HOST_TABLE", "HOSTINGSTARTUPASSEMBLIES"] {
+    let mut names = vec!["STARTUP_HOOKS", "MEWS_HOST_TABLE", "HOSTINGSTARTUPASSEMBLIES"];
+    if MODEL.is_out_of_process() {
+        // What pairs the app's process with its host is in its own environment, as under IIS.
+        names.pop();
+    }
+    for name in names {
         let leaked: Vec<&str> =
             environment.lines().filter(|line| line.split('=').next().unwrap().contains(name)).collect();
         assert!(leaked.is_empty(), "{leaked:?}");
@@ -118,53 +140,9 @@ fn children_of_the_app_inherit_nothing_of_the_host() {
 }
 
 #[test]
-fn the_environment_tells_the_app_what_iis_tells() {
-    let host = MINIMAL.get();
-    let folder = host.folder().canonicalize().unwrap();
-    assert_eq!(
-        host.text("/env?name=ASPNETCORE_IIS_PHYSICAL_PATH").trim_end_matches('/'),
-        folder.to_str().unwrap()
-    );
-    assert_eq!(host.text("/env?name=ASPNETCORE_IIS_APPLICATION_VIRTUAL_PATH"), "/");
-    assert!(!host.text("/env?name=ASPNETCORE_IIS_HTTPAUTH").is_empty());
-    for name in ["VERSION", "APP_POOL_ID", "SITE_NAME", "SITE_ID", "APP_CONFIG_PATH", "APPLICATION_ID"] {
-        assert!(!host.text(&format!("/env?name=ASPNETCORE_IIS_{name}")).is_empty(), "{name}");
-    }
-}
-
-#[test]
-fn the_features_of_the_server_are_there() {
-    let host = MINIMAL.get();
-    let features = host.json("/features");
-    let has = |name: &str| {
-        features.as_array().unwrap().iter().any(|feature| feature.as_str().unwrap().ends_with(name))
-    };
-    for name in [
-        "IHttpRequestFeature",
-        "IHttpResponseFeature",
-        "IHttpResponseBodyFeature",
-        "IHttpConnectionFeature",
-        "IHttpRequestLifetimeFeature",
-        "IHttpRequestIdentifierFeature",
-        "IHttpRequestBodyDetectionFeature",
-        "IHttpUpgradeFeature",
-        "IHttpBodyControlFeature",
-        "IHttpMaxRequestBodySizeFeature",
-        "IServerVariablesFeature",
-        "IHttpSysRequestTimingFeature",
-        "ITlsConnectionFeature",
-    ] {
-        assert!(has(name), "{name} in {features:#}");
-    }
-    for name in ["IHttpResetFeature", "ITlsHandshakeFeature", "IHttpMinRequestBodyDataRateFeature"] {
-        assert!(!has(name), "{name} in {features:#}");
-    }
-}
-
-#[test]
 fn arguments_after_the_dashes_reach_the_app() {
     let args = ["--color", "blue", "two words", "", "quote\"d", "back\\slash", "π ≠ 3·14", "--", "-x"];
-    let host = TestHost::app("Minimal").args(args).start();
+    let host = TestHost::app("Minimal").model(MODEL).args(args).start();
     assert_eq!(host.json("/info")["args"], json!(args));
     host.stop();
 }
@@ -172,6 +150,7 @@ fn arguments_after_the_dashes_reach_the_app() {
 #[test]
 fn the_environment_option_names_the_environment() {
     let host = TestHost::app("Minimal")
+        .model(MODEL)
         .flag("--environment")
         .flag("Staging")
         .env("ASPNETCORE_ENVIRONMENT", "Development")
@@ -183,9 +162,10 @@ fn the_environment_option_names_the_environment() {
 
 #[test]
 fn urls_come_from_the_environment_too() {
-    let host = TestHost::app("Minimal").no_urls().env("ASPNETCORE_URLS", "http://127.0.0.1:0").start();
+    let host =
+        TestHost::app("Minimal").model(MODEL).no_urls().env("ASPNETCORE_URLS", "http://127.0.0.1:0").start();
     assert_eq!(host.text("/"), "Hello World!");
-    assert_in_process(&host, &host.json("/info"));
+    assert_hosted(&host, &host.json("/info"));
     host.stop();
 }
 
@@ -193,7 +173,8 @@ fn urls_come_from_the_environment_too() {
 fn several_urls_are_served() {
     // Only on machines with IPv6 can both be bound; the second is another IPv4 address elsewhere.
     let second = if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() { "[::1]" } else { "127.0.0.2" };
-    let host = TestHost::app("Minimal").urls(&format!("http://127.0.0.1:0;http://{second}:0")).start();
+    let host =
+        TestHost::app("Minimal").model(MODEL).urls(&format!("http://127.0.0.1:0;http://{second}:0")).start();
     assert_eq!(host.ports().len(), 2, "{:?}", host.ports());
     let line = host.wait_log(0, "listening on ");
     for part in ["http://127.0.0.1:", &format!("http://{second}:")] {
@@ -215,24 +196,10 @@ fn several_urls_are_served() {
 
 #[test]
 fn the_app_may_be_named_by_its_dll() {
-    let host = TestHost::app("Minimal").without("web.config").target("Minimal.dll").start();
+    let host = TestHost::app("Minimal").model(MODEL).without("web.config").target("Minimal.dll").start();
     let info = host.json("/info");
-    assert_in_process(&host, &info);
+    assert_hosted(&host, &info);
     assert_eq!(info["currentDirectory"], json!(host.folder().canonicalize().unwrap()));
-    host.stop();
-}
-
-#[test]
-fn a_folder_without_web_config_is_run_in_process() {
-    let host = TestHost::app("Minimal").without("web.config").start();
-    assert_in_process(&host, &host.json("/info"));
-    host.stop();
-}
-
-#[test]
-fn the_hosting_model_may_be_written_in_any_case() {
-    let host = TestHost::app("Minimal").flag("--hosting-model").flag("inprocess").start();
-    assert_in_process(&host, &host.json("/info"));
     host.stop();
 }
 
@@ -246,6 +213,7 @@ fn web_config_variables_reach_the_app_expanded_and_win() {
         <environmentVariable name=\"ASPNETCORE_IIS_HTTPAUTH\" value=\"shouldberemoved\" />
         </environmentVariables>";
     let host = TestHost::app("Minimal")
+        .model(MODEL)
         .asp_net_core("", variables)
         .env("OUTER", "outer value")
         .env("BOTH", "from outside")
@@ -262,6 +230,7 @@ fn web_config_variables_reach_the_app_expanded_and_win() {
 fn inherited_variables_win_when_they_are_preferred() {
     let variables = "<environmentVariables><environmentVariable name=\"BOTH\" value=\"from web.config\" /></environmentVariables>";
     let host = TestHost::app("Minimal")
+        .model(MODEL)
         .asp_net_core("", variables)
         .env("ANCM_PREFER_ENVIRONMENT_VARIABLES", "true")
         .env("BOTH", "from outside")
@@ -273,6 +242,7 @@ fn inherited_variables_win_when_they_are_preferred() {
 #[test]
 fn web_config_arguments_reach_the_app() {
     let host = TestHost::app("Minimal")
+        .model(MODEL)
         .edit("web.config", |text| text.replace(".\\Minimal.dll", ".\\Minimal.dll one &quot;two words&quot;"))
         .args(["three"])
         .start();

@@ -1,0 +1,48 @@
+//! What `web.config` says about requests before the app sees them, and about the host's own answers.
+
+use std::path::PathBuf;
+
+use mews_model::filtering::RequestFiltering;
+use mews_model::rewrite::RewriteConfig;
+use mews_model::web_config::HttpErrors;
+use serde::{Deserialize, Serialize};
+
+/// The rules of one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SiteRules {
+    /// `requestFiltering`.
+    pub(crate) filtering: RequestFiltering,
+    /// `rewrite` and `httpRedirect`.
+    pub(crate) rewrite: RewriteConfig,
+    /// The host's own answers.
+    pub(crate) answers: AnswerRules,
+}
+
+/// How the host's own answers look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AnswerRules {
+    /// `customHeaders`, which the app's answers get too.
+    pub(crate) headers: Vec<(String, String)>,
+    /// `httpErrors`.
+    pub(crate) errors: Option<HttpErrors>,
+    /// Where its files are: the app's folder. Absolute.
+    pub(crate) folder: PathBuf,
+    /// Whether start failures are answered without a page (`disableStartUpErrorPage`).
+    pub(crate) no_failure_page: bool,
+    /// Who sees what the app itself said of a failure.
+    pub(crate) details: Audience,
+    /// The address of a page with more help (`ANCM_ADDITIONAL_ERROR_PAGE_LINK`).
+    pub(crate) link: Option<String>,
+}
+
+/// Who may see something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Audience {
+    /// Only readers of the log.
+    #[default]
+    Nobody,
+    /// Clients on this machine.
+    Local,
+    /// Every client.
+    Everybody,
+}

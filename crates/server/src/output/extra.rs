@@ -1,0 +1,67 @@
+//! Header fields that every response of a server gets.
+
+use crate::headers::{HeaderBlockRef, is_sendable_value, is_token, known};
+
+/// Fields in the order given; ready to be sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExtraHeaders(Vec<Field>);
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl ExtraHeaders {
+    /// Takes names and values; what cannot be sent, or would touch the framing, is left out and logged.
+    pub(crate) fn new(headers: &[(String, String)]) -> Self {
+        let mut fields = Vec::new();
+        for (name, value) in headers {
+            let framing = matches!(
+                known::number(name.as_bytes()),
+                known::CONTENT_LENGTH | known::TRANSFER_ENCODING | known::CONNECTION | known::DATE
+            );
+            if framing || !is_token(name.as_bytes()) || !is_sendable_value(value.as_bytes()) {
+                tracing::error!("the custom header {name:?} cannot be sent and is left out");
+                continue;
+            }
+            let line = [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
+            fields.push(Field { name: name.as_bytes().to_vec(), line });
+        }
+        Self(fields)
+    }
+
+    /// Appends those that the response has no field of the same name for: what an app says of itself, as in a
+    /// `Content-Security-Policy`, must neither be doubled nor be contradicted.
+    pub(super) fn append(&self, out: &mut Vec<u8>, headers: HeaderBlockRef<'_>) {
+        for field in &self.0 {
+            let same = |name: &[u8]| name.eq_ignore_ascii_case(&field.name);
+            if !headers.iter().flatten().any(|item| same(item.name)) {
+                out.extend_from_slice(&field.line);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::HeaderBlock;
+
+    #[test]
+    fn only_what_is_missing_is_added() {
+        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let extra = ExtraHeaders::new(&[
+            own("X-Frame-Options", "DENY"),
+            own("server", "x"),
+            own("Content-Length", "1"),
+            own("bad name", "x"),
+            own("X", "a\r\nb"),
+        ]);
+        let mut headers = HeaderBlock::new();
+        headers.push(b"Server", b"Kestrel");
+        let mut out = Vec::new();
+        extra.append(&mut out, headers.as_ref());
+        assert_eq!(out, b"X-Frame-Options: DENY\r\n");
+    }
+}

@@ -1,0 +1,48 @@
+//! System calls on a connected, non-blocking socket; interrupted ones are tried again.
+
+use std::io::{self, IoSlice, Write as _};
+use std::os::fd::BorrowedFd;
+
+use mio::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+/// Reads what has come; 0 = the end.
+pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(socket, &mut *into, RecvFlags::empty()) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?.0),
+        }
+    }
+}
+
+/// Looks at what has come without taking it; 0 = the end.
+pub(crate) fn peek(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(socket, &mut *into, RecvFlags::PEEK) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?.0),
+        }
+    }
+}
+
+/// Sends what the kernel takes.
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Sends what the kernel takes of several parts, in one call.
+pub(crate) fn send_parts(mut stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    loop {
+        match stream.write_vectored(parts) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

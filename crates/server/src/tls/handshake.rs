@@ -1,0 +1,214 @@
+//! A connection of a TLS listener until it is secured: bounded in time, and answering plain HTTP with a page instead of
+//! an alert.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use mio::net::TcpStream;
+use rustls::ServerConnection;
+
+use super::clients::Gate;
+use super::config::{Current, Tls};
+use super::session::Session;
+use super::{TlsError, TlsInfo};
+use crate::clock;
+use crate::output::{Wire, socket};
+use crate::reactor::Io;
+use crate::server::Shared;
+use crate::stats::Counters;
+
+/// The first byte of a TLS connection: a handshake record.
+const HANDSHAKE_RECORD: u8 = 22;
+/// Bytes swallowed from a client that failed, so that it can read the alert.
+const SWALLOWED: usize = 16 * 4096;
+
+/// What has become of a connection.
+pub(crate) enum Opened {
+    /// It is encrypted.
+    Secured {
+        wire: Wire,
+        info: Box<TlsInfo>,
+        /// Answers its requests in place of the application.
+        gate: Option<Gate>,
+    },
+    /// The client speaks plain HTTP.
+    Plain(Wire),
+    /// Nobody is there any more.
+    Failed,
+}
+
+/// The future of an [`Opened`]. Dropping it closes the connection.
+pub(crate) struct Opening {
+    id: u64,
+    io: Arc<Io>,
+    server: Arc<Shared>,
+    stream: Option<TcpStream>,
+    current: Arc<Current>,
+    session: Option<Session>,
+    started_ns: i64,
+    /// Coarse time at which it is given up.
+    until: u64,
+}
+
+impl Opening {
+    /// `id` is the connection's number.
+    pub(crate) fn new(
+        id: u64,
+        io: Arc<Io>,
+        server: Arc<Shared>,
+        stream: TcpStream,
+        tls: &Tls,
+    ) -> Result<Self, TlsError> {
+        let current = tls.current();
+        let connection = ServerConnection::new(current.config.clone())
+            .map_err(|error| TlsError::Setup(error.to_string()))?;
+        let until = clock::deadline(server.limits().handshake_timeout);
+        server.handshake_began();
+        Ok(Self {
+            id,
+            io,
+            server,
+            stream: Some(stream),
+            current,
+            session: Some(Session::new(connection)),
+            started_ns: 0,
+            until,
+        })
+    }
+
+    fn advance(&mut self) -> Poll<Opened> {
+        let drain = self.server.drain_deadline();
+        let until = if drain == 0 { self.until } else { self.until.min(drain) };
+        if clock::coarse_ms() >= until {
+            if drain == 0 {
+                Counters::add(&self.server.counters().handshake_timeouts);
+                tracing::debug!(connection = self.id, "a TLS handshake was not complete in time");
+            }
+            return Poll::Ready(Opened::Failed);
+        }
+        self.io.set_deadline(until);
+        let (Some(stream), Some(session)) = (&self.stream, &mut self.session) else {
+            return Poll::Ready(Opened::Failed);
+        };
+        if self.started_ns == 0 {
+            if !self.io.can_read() {
+                return Poll::Pending;
+            }
+            self.io.begin_read();
+            let mut first = [0];
+            match socket::peek(stream.as_fd(), &mut first) {
+                Ok(0) => return Poll::Ready(Opened::Failed),
+                Ok(_) => self.io.more_to_read(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(_) => return Poll::Ready(Opened::Failed),
+            }
+            if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_alphabetic() {
+                return Poll::Ready(self.plain());
+            }
+            self.started_ns = clock::now_ns();
+        }
+        match shake(session, stream, &self.io) {
+            Ok(true) => Poll::Ready(self.secured()),
+            Ok(false) => Poll::Pending,
+            Err(error) => {
+                Counters::add(&self.server.counters().handshake_failures);
+                tracing::debug!(connection = self.id, %error, "a TLS handshake failed");
+                swallow(stream);
+                Poll::Ready(Opened::Failed)
+            }
+        }
+    }
+
+    fn plain(&mut self) -> Opened {
+        tracing::debug!(connection = self.id, "plain HTTP came to a TLS port");
+        match self.stream.take() {
+            Some(stream) => Opened::Plain(Wire::new(stream)),
+            None => Opened::Failed,
+        }
+    }
+
+    fn secured(&mut self) -> Opened {
+        let (Some(stream), Some(session)) = (self.stream.take(), self.session.take()) else {
+            return Opened::Failed;
+        };
+        Counters::add(&self.server.counters().handshakes);
+        let connection = session.connection();
+        let chain = connection.peer_certificates();
+        let info = TlsInfo {
+            protocol: connection.protocol_version().map_or(0, u16::from),
+            cipher_suite: connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite())),
+            server_name: connection.server_name().map(str::to_ascii_lowercase).unwrap_or_default(),
+            client_certificate: chain.and_then(<[_]>::first).map(|first| first.as_ref().into()),
+            handshake_start_ns: self.started_ns,
+            handshake_end_ns: clock::now_ns(),
+        };
+        let gate = self.current.clients.gate(chain);
+        // The first request may have come along with the handshake's end and lie decrypted in the session.
+        self.io.more_to_read();
+        Opened::Secured { wire: Wire::secured(stream, session), info: Box::new(info), gate }
+    }
+}
+
+/// Goes on as far as it gets without waiting. Answers whether the handshake is over and everything has been sent.
+fn shake(session: &mut Session, stream: &TcpStream, io: &Io) -> io::Result<bool> {
+    loop {
+        if session.flush(stream)?.held {
+            return Ok(false);
+        }
+        if !session.connection().is_handshaking() {
+            return Ok(true);
+        }
+        if !io.can_read() {
+            return Ok(false);
+        }
+        io.begin_read();
+        match session.pull(stream) {
+            Ok(pulled) if pulled.count == 0 => {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the client closed the connection before it was complete",
+                ));
+            }
+            Ok(pulled) => {
+                if !pulled.drained {
+                    io.more_to_read();
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Takes what has come: closing over unread bytes would reset the connection and could take the alert from the client.
+fn swallow(stream: &TcpStream) {
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut scratch = [0; 4096];
+    let mut left = SWALLOWED;
+    while left > 0 && socket::receive(stream.as_fd(), &mut scratch).is_ok_and(|count| count > 0) {
+        left -= scratch.len();
+    }
+}
+
+impl Future for Opening {
+    type Output = Opened;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Opened> {
+        let opened = self.get_mut().advance();
+        opened
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.server.handshake_ended();
+        if self.stream.take().is_some() {
+            self.io.release();
+            self.server.connection_closed();
+        }
+    }
+}

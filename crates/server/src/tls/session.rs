@@ -1,0 +1,246 @@
+//! Encryption and decryption over a non-blocking socket.
+//!
+//! Plaintext that was taken is encrypted at once; what the kernel does not take of it is held here, at most about
+//! [`HELD`] bytes, and nothing more is taken until it has left. In the other direction nothing is read from the socket
+//! while decrypted bytes wait for their reader.
+
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+
+use mio::net::TcpStream;
+use rustix::io::Errno;
+use rustls::ServerConnection;
+
+use crate::output::{Sent, socket};
+
+/// Most bytes that are encrypted at once.
+const HELD: usize = 64 * 1024;
+/// Most bytes of a file that are read at once.
+const FILE_PIECE: u64 = 64 * 1024;
+/// Longest list of parts that is written at once.
+const PARTS: usize = 8;
+
+/// See the module's documentation. Every method does what it can without waiting.
+#[derive(Debug)]
+pub(crate) struct Session {
+    connection: ServerConnection,
+    /// Our direction has ended, or is about to.
+    finishing: bool,
+    /// The other side broke the protocol: nothing can be sent or received any more.
+    failed: bool,
+}
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Bytes; 0 = the client has ended its direction, and said so.
+    pub(crate) count: usize,
+    /// There may be more, although the socket has nothing.
+    pub(crate) more: bool,
+}
+
+/// What came of sending what was held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flushed {
+    /// Bytes that have left.
+    pub(crate) sent: usize,
+    /// Whether some are left.
+    pub(crate) held: bool,
+}
+
+/// What one read from the socket gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pulled {
+    /// Encrypted bytes; 0 = the end.
+    pub(super) count: usize,
+    /// The socket has no more.
+    pub(super) drained: bool,
+}
+
+impl Session {
+    pub(super) fn new(mut connection: ServerConnection) -> Self {
+        connection.set_buffer_limit(Some(HELD));
+        Self { connection, finishing: false, failed: false }
+    }
+
+    pub(super) fn connection(&self) -> &ServerConnection {
+        &self.connection
+    }
+
+    /// Reads decrypted bytes. Answers less than `into` has room for only when the socket is drained. An end without the
+    /// client's word for it is `UnexpectedEof`.
+    pub(crate) fn read(&mut self, stream: &TcpStream, into: &mut [u8]) -> io::Result<Taken> {
+        let mut count = 0;
+        let mut drained = false;
+        loop {
+            while count < into.len() {
+                match self.connection.reader().read(&mut into[count..]) {
+                    Ok(0) => return Ok(Taken { count, more: count > 0 }),
+                    Ok(some) => count += some,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if count == 0 => return Err(error),
+                    Err(_) => return Ok(Taken { count, more: true }),
+                }
+            }
+            if count == into.len() {
+                return Ok(Taken { count, more: true });
+            }
+            if !drained {
+                match self.pull(stream) {
+                    Ok(pulled) => {
+                        drained = pulled.drained;
+                        continue;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) if count == 0 => return Err(error),
+                    // The error comes again when these have been used.
+                    Err(_) => return Ok(Taken { count, more: true }),
+                }
+            }
+            return if count > 0 { Ok(Taken { count, more: false }) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        }
+    }
+
+    /// Decrypted bytes that wait for a reader, after looking whether the socket has some.
+    pub(crate) fn waiting(&mut self, stream: &TcpStream) -> u64 {
+        loop {
+            let decrypted = self.decrypted();
+            if decrypted > 0 {
+                return decrypted as u64;
+            }
+            match self.pull(stream) {
+                Ok(Pulled { count: 0, .. }) | Err(_) => return 0,
+                Ok(Pulled { drained: true, .. }) => return self.decrypted() as u64,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn decrypted(&mut self) -> usize {
+        self.connection.process_new_packets().map_or(0, |state| state.plaintext_bytes_to_read())
+    }
+
+    /// Reads from the socket once and decrypts.
+    pub(super) fn pull(&mut self, stream: &TcpStream) -> io::Result<Pulled> {
+        if self.failed {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut source = Source { stream, drained: false };
+        let count = self.connection.read_tls(&mut source)?;
+        let drained = source.drained;
+        if let Err(error) = self.connection.process_new_packets() {
+            self.failed = true;
+            // The alert that tells the client.
+            let _ = self.flush(stream);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        Ok(Pulled { count, drained })
+    }
+
+    /// Takes as much of `parts` as it can encrypt and hand to the kernel, and up to [`HELD`] bytes beyond that. While
+    /// bytes are held nothing is taken: `WouldBlock`.
+    pub(crate) fn write(&mut self, stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<Sent> {
+        if self.failed || self.finishing {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if self.flush(stream)?.held {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut slices = [IoSlice::new(&[]); PARTS];
+        let used = parts.len().min(PARTS);
+        slices[..used].copy_from_slice(&parts[..used]);
+        let mut rest = &mut slices[..used];
+        let mut taken = 0;
+        loop {
+            let count = self.connection.writer().write_vectored(rest)?;
+            taken += count;
+            let held = self.flush(stream)?.held;
+            IoSlice::advance_slices(&mut rest, count);
+            if held || count == 0 || rest.iter().all(|part| part.is_empty()) {
+                return Ok(Sent { taken, held });
+            }
+        }
+    }
+
+    /// The same for a part of a file; nothing taken means that the file has ended early.
+    pub(crate) fn send_file(
+        &mut self,
+        stream: &TcpStream,
+        file: &OwnedFd,
+        offset: u64,
+        count: u64,
+    ) -> io::Result<Sent> {
+        if self.flush(stream)?.held {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut piece = Vec::with_capacity(usize::try_from(count.min(FILE_PIECE)).unwrap_or(0));
+        loop {
+            match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut piece), offset) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => break,
+            }
+        }
+        if piece.is_empty() {
+            return Ok(Sent { taken: 0, held: false });
+        }
+        self.write(stream, &[IoSlice::new(&piece)])
+    }
+
+    /// Sends what is held.
+    pub(crate) fn flush(&mut self, stream: &TcpStream) -> io::Result<Flushed> {
+        let mut sent = 0;
+        while self.connection.wants_write() {
+            match self.connection.write_tls(&mut Sink(stream)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Flushed { sent, held: true });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Flushed { sent, held: false })
+    }
+
+    /// Tells the client that nothing more will come. `true` when that has left; to be called again until then.
+    pub(crate) fn finish(&mut self, stream: &TcpStream) -> bool {
+        if !std::mem::replace(&mut self.finishing, true) {
+            self.connection.send_close_notify();
+        }
+        // A client that cannot be told is gone.
+        !self.flush(stream).is_ok_and(|flushed| flushed.held)
+    }
+}
+
+/// The socket as something to read from.
+struct Source<'a> {
+    stream: &'a TcpStream,
+    /// The last read found less than it had room for.
+    drained: bool,
+}
+
+impl io::Read for Source<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = socket::receive(self.stream.as_fd(), into)?;
+        self.drained = count < into.len();
+        Ok(count)
+    }
+}
+
+/// The socket as something to write to.
+struct Sink<'a>(&'a TcpStream);
+
+impl io::Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        socket::send(self.0.as_fd(), bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        socket::send_parts(self.0, parts)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! What the hop to an app in its own process costs: Mews beside nginx and `HAProxy` before the same app, and the app alone.
+//!
+//! Each setup has its own copy of the app; all run at once and take turns under load. A setup's processor time is that of all its processes; what is above
+//! Kestrel alone in the same round is the hop.
+
+mod comparison;
+mod table;
+
+use super::contender::Contenders;
+use super::report::Report;
+use super::setup::{Running, Setup};
+use super::{process, wrk};
+use crate::prerequisites;
+use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What one request of [`Kind::Transfer`] moves, in MiB.
+const TRANSFER: f64 = 10.0;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Length of a measured round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// Measured rounds of each setup
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Keep-alive connections of the small requests
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    connections: u32,
+    /// Keep-alive connections of the 10 MiB bodies
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    transfers: u32,
+    /// Load before the first round of each kind of work, not measured, in seconds
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
+    warm_up: u32,
+    /// Only this work
+    #[arg(long)]
+    work: Vec<String>,
+    /// Only these setups; Kestrel alone always belongs to them
+    #[arg(long)]
+    setup: Vec<Setup>,
+    /// Let the app behind nginx and `HAProxy` evaluate X-Forwarded-For and -Proto too, as it does behind Mews
+    #[arg(long)]
+    forwarded: bool,
+}
+
+impl Options {
+    /// Whether `mews` takes part.
+    pub(crate) fn needs_mews(&self) -> bool {
+        self.takes_part(Setup::Mews)
+    }
+
+    fn takes_part(&self, setup: Setup) -> bool {
+        self.setup.is_empty() || setup == Setup::Kestrel || self.setup.contains(&setup)
+    }
+}
+
+/// What is compared about a kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// As many requests as there is processor time for.
+    Full,
+    /// Pauses between requests.
+    Paced,
+    /// Bodies of 10 MiB.
+    Transfer,
+}
+
+/// One kind of load.
+struct Work {
+    name: &'static str,
+    path: &'static str,
+    kind: Kind,
+    /// Name and text of a script for the load generator.
+    script: Option<(&'static str, &'static str)>,
+}
+
+const WORK: [Work; 5] = [
+    Work { name: "plaintext", path: "/plaintext", kind: Kind::Full, script: None },
+    Work { name: "json", path: "/json", kind: Kind::Full, script: None },
+    Work {
+        name: "paced",
+        path: "/plaintext",
+        kind: Kind::Paced,
+        script: Some(("paced.lua", include_str!("config/paced.lua"))),
+    },
+    Work { name: "download", path: "/download", kind: Kind::Transfer, script: None },
+    Work {
+        name: "upload",
+        path: "/upload",
+        kind: Kind::Transfer,
+        script: Some(("upload.lua", include_str!("config/upload.lua"))),
+    },
+];
+
+/// One measured round.
+struct Round {
+    /// Processor time by program.
+    used: BTreeMap<String, Duration>,
+    load: wrk::Load,
+}
+
+/// All rounds of one kind of work, by setup.
+struct Case {
+    work: &'static Work,
+    rounds: BTreeMap<Setup, Vec<Round>>,
+}
+
+pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Report> {
+    prerequisites::ensure(&prerequisites::FOR_BENCH_OUT_OF_PROCESS)?;
+    let work = chosen(options)?;
+    let setups: Vec<Setup> = Setup::ALL.into_iter().filter(|setup| options.takes_part(*setup)).collect();
+    let mut versions = Vec::new();
+    for setup in &setups {
+        versions.extend(setup.version()?.map(|version| (*setup, version)));
+    }
+    let running: Result<Vec<Running>> =
+        setups.iter().map(|setup| Running::start(*setup, contenders, options.forwarded)).collect();
+    let running = running?;
+    let mut cases = Vec::new();
+    for work in work {
+        cases.push(measure_work(work, &running, contenders, options)?);
+    }
+    for setup in running {
+        setup.stop()?;
+    }
+    Ok(table::report(&cases, &versions, options))
+}
+
+fn chosen(options: &Options) -> Result<Vec<&'static Work>> {
+    if let Some(unknown) = options.work.iter().find(|name| !WORK.iter().any(|work| work.name == **name)) {
+        bail!("{unknown:?} is not measured; known are {}", WORK.map(|work| work.name).join(", "));
+    }
+    let is_chosen =
+        |work: &&Work| options.work.is_empty() || options.work.iter().any(|name| name == work.name);
+    Ok(WORK.iter().filter(is_chosen).collect())
+}
+
+fn measure_work(
+    work: &'static Work,
+    running: &[Running],
+    contenders: &Contenders,
+    options: &Options,
+) -> Result<Case> {
+    let script = work.script.map(|(name, text)| write_script(contenders, name, text)).transpose()?;
+    let connections = if work.kind == Kind::Transfer { options.transfers } else { options.connections };
+    let load = |running: &Running, seconds| {
+        wrk::run_script(&running.url(work.path), connections, seconds, script.as_deref())
+            .with_context(|| running.setup.name().to_owned())
+    };
+    for running in running {
+        load(running, options.warm_up)?;
+    }
+    let mut case = Case { work, rounds: BTreeMap::new() };
+    for number in 0..options.rounds as usize {
+        for index in turn(number, running.len()) {
+            let running = &running[index];
+            let before = process::usage(&running.roots())?;
+            let load = load(running, options.seconds)?;
+            let mut used = process::usage(&running.roots())?;
+            for (program, time) in &mut used {
+                *time = time.saturating_sub(before.get(program).copied().unwrap_or_default());
+            }
+            if load.requests == 0 {
+                bail!("{}: {} was answered no request", running.setup.name(), work.name);
+            }
+            let round = Round { used, load };
+            eprintln!(
+                "xtask: {} round {}: {}: {:.1} µs/request, {:.0} requests/s, p50 {:.2} ms, {} errors",
+                work.name,
+                number + 1,
+                running.setup.name(),
+                round.cost(),
+                round.load.rate,
+                round.load.p50,
+                round.load.errors
+            );
+            case.rounds.entry(running.setup).or_default().push(round);
+        }
+    }
+    Ok(case)
+}
+
+/// Everybody once; each round begins with another one, and every other round goes the other way round.
+fn turn(round: usize, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    if !round.is_multiple_of(2) {
+        order.reverse();
+    }
+    order.rotate_left((round / 2) % count.max(1));
+    order
+}
+
+fn write_script(contenders: &Contenders, name: &str, text: &str) -> Result<PathBuf> {
+    let file = contenders.scratch().join(name);
+    std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
+}
+
+impl Round {
+    /// Processor microseconds of all processes per request.
+    fn cost(&self) -> f64 {
+        self.used.values().sum::<Duration>().as_secs_f64() * 1e6 / self.load.requests as f64
+    }
+
+    /// As [`Round::cost`], without the app's process.
+    fn cost_before_app(&self) -> f64 {
+        let others = self.used.iter().filter(|(program, _)| *program != "dotnet");
+        others.map(|(_, time)| time.as_secs_f64()).sum::<f64>() * 1e6 / self.load.requests as f64
+    }
+}
+
+impl Case {
+    /// One figure of each round of a setup; nothing when it takes no part.
+    fn figures(&self, setup: Setup, figure: impl Fn(&Round) -> f64) -> Vec<f64> {
+        self.rounds.get(&setup).into_iter().flatten().map(figure).collect()
+    }
+
+    /// The same less that of Kestrel alone in the same round.
+    fn above_kestrel(&self, setup: Setup, figure: impl Fn(&Round) -> f64) -> Vec<f64> {
+        let alone = self.figures(Setup::Kestrel, &figure);
+        self.figures(setup, figure).iter().zip(alone).map(|(figure, alone)| figure - alone).collect()
+    }
+
+    fn errors(&self, setup: Setup) -> u64 {
+        self.rounds.get(&setup).into_iter().flatten().map(|round| round.load.errors).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A case whose rounds cost so many microseconds and have that median.
+    pub(super) fn case(work: &'static str, rounds: &[(Setup, &[f64])]) -> Case {
+        let work = WORK.iter().find(|known| known.name == work).unwrap();
+        let round = |cost: &f64| Round {
+            used: BTreeMap::from([("dotnet".to_owned(), Duration::from_secs_f64(cost * 1e-6))]),
+            load: wrk::Load { requests: 1, rate: 100.0 / cost, errors: 0, p50: *cost, p99: 2.0 * cost },
+        };
+        let rounds = rounds.iter().map(|(setup, costs)| (*setup, costs.iter().map(round).collect()));
+        Case { work, rounds: rounds.collect() }
+    }
+
+    #[test]
+    fn a_hop_is_what_is_above_kestrel_in_the_same_round() {
+        let case = case("json", &[(Setup::Kestrel, &[10.0, 20.0]), (Setup::Nginx, &[50.0, 70.0])]);
+        let hops = case.above_kestrel(Setup::Nginx, Round::cost);
+        assert!(hops.iter().zip([40.0, 50.0]).all(|(hop, due)| (hop - due).abs() < 1e-6), "{hops:?}");
+        assert!(case.above_kestrel(Setup::Mews, Round::cost).is_empty());
+        assert_eq!(case.figures(Setup::Nginx, Round::cost_before_app), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn turns_change_who_comes_first() {
+        assert_eq!(turn(0, 4), [0, 1, 2, 3]);
+        assert_eq!(turn(1, 4), [3, 2, 1, 0]);
+        assert_eq!(turn(2, 4), [1, 2, 3, 0]);
+        assert!((0..9).all(|round| turn(round, 3).len() == 3));
+        assert!(turn(0, 0).is_empty());
+    }
+}
