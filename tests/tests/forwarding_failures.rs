@@ -82,6 +82,10 @@ fn answers_that_are_none() {
         ("length-negative", Fate::Refused(malformed)),
         ("length-and-chunked", Fate::Refused(malformed)),
         ("unknown-coding", Fate::Refused(malformed)),
+        ("unasked-101", Fate::Refused(malformed)),
+        ("chunk-size", Fate::Refused(malformed)),
+        ("chunk-overflow", Fate::Refused(malformed)),
+        ("chunk-end", Fate::Cut(malformed)),
     ] {
         check(&host, &format!("/garbage?kind={kind}"), fate);
     }
@@ -96,6 +100,10 @@ fn answers_that_are_none() {
     ] {
         check(&host, target, fate);
     }
+    // What follows an answer is nobody's answer, and the connection is not used again.
+    let mut client = host.client();
+    assert_eq!(client.get("/garbage?kind=surplus").unwrap().text(), "ok");
+    assert_eq!(client.get("/mine").unwrap().json()["target"], "/mine");
     assert_eq!(host.json("/stats")["pid"], pid, "one process has served them all");
     wait::until_true("the sockets' end", PATIENCE, || sockets() <= before + 4);
     host.stop();

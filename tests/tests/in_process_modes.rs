@@ -100,7 +100,11 @@ fn the_hosts_body_limit_comes_from_web_config() {
     };
     let host = with_limit("1").any_log().start();
     assert_eq!(host.text("/BodyLimit"), "1");
-    assert_eq!(host.send(&Request::post("/ReadRequestBody", "test")).status, 413);
+    let refused = host.send(&Request::post("/ReadRequestBody", "test"));
+    assert_eq!(refused.status, 404);
+    assert!(refused.text().contains("404.13"), "{refused:?}");
+    let chunked = Request::new("POST", "/ReadRequestBody").header("Transfer-Encoding", "chunked");
+    assert_eq!(host.send(&chunked.body("4\r\ntest\r\n0\r\n\r\n")).status, 413);
     assert_eq!(host.send(&Request::post("/ReadRequestBody", "t")).status, 200);
     host.stop();
     let host = with_limit("4294967295").any_log().start();

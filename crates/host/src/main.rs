@@ -14,6 +14,7 @@ mod log;
 mod run;
 mod stdout;
 mod supervisor;
+mod tls;
 mod worker;
 
 use std::io::Write as _;

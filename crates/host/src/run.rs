@@ -8,6 +8,7 @@ use crate::fatal::Fatal;
 use crate::listeners;
 use crate::log::{self, LogTarget};
 use crate::supervisor::Supervisor;
+use crate::tls::Keeper;
 
 const DEFAULT_URLS: &str = "http://127.0.0.1:8080";
 
@@ -24,12 +25,17 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
     })
     .map_err(Fatal::configuration)?;
     let plan = site.resolve().map_err(Fatal::configuration)?;
+    let certificates = certificates(arguments, &urls)?;
     let bound = listeners::bind(&urls).map_err(Fatal::failed)?;
 
     let outputs = Outputs::of_process()
         .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
     let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
-    let supervisor = Supervisor::new(site, plan, bound, log_format, outputs);
+    let (tls, warnings) = certificates.unzip();
+    for warning in warnings.into_iter().flatten() {
+        tracing::warn!("{warning}");
+    }
+    let supervisor = Supervisor::new(site, plan, bound, tls, log_format, outputs);
     supervisor.map_err(Fatal::failed)?.run()
 }
 
@@ -40,18 +46,21 @@ fn urls(arguments: &RunArguments) -> Result<Vec<ListenUrl>, Fatal> {
         (None, Some(urls)) => ("ASPNETCORE_URLS", urls),
         (None, None) => ("", DEFAULT_URLS.to_owned()),
     };
-    let urls = parse_urls(&text).map_err(|error| {
+    parse_urls(&text).map_err(|error| {
         let text = format!("{origin}: {error}");
         if origin == "--urls" { Fatal::Usage(text) } else { Fatal::Configuration(text) }
-    })?;
-    let secure = urls.iter().find(|url| url.scheme == Scheme::Https);
-    let what = match secure {
-        Some(url) => url.to_string(),
-        None if arguments.tls_cert.is_some() => "--tls-cert".to_owned(),
-        None if arguments.tls_key.is_some() => "--tls-key".to_owned(),
-        None => return Ok(urls),
-    };
-    Err(Fatal::Configuration(format!(
-        "{what}: HTTPS is not available in this version; use http URLs and no certificate"
-    )))
+    })
+}
+
+/// The certificates for https URLs, and what is to be said about them; `None` without such URLs.
+fn certificates(arguments: &RunArguments, urls: &[ListenUrl]) -> Result<Option<(Keeper, Vec<String>)>, Fatal> {
+    if urls.iter().any(|url| url.scheme == Scheme::Https) {
+        return Keeper::new(arguments.tls.clone(), urls).map(Some).map_err(Fatal::configuration);
+    }
+    match arguments.tls.named() {
+        None => Ok(None),
+        Some(option) => Err(Fatal::Configuration(format!(
+            "{option}: no URL of the list is https; add one, as in --urls https://127.0.0.1:8443"
+        ))),
+    }
 }

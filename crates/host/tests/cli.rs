@@ -139,16 +139,21 @@ fn a_web_config_with_problems_is_exit_code_78() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_refused_and_not_silently_replaced() {
+fn tls_options_that_cannot_be_used_are_refused() {
     let app = broken_app();
-    for arguments in [&["--tls-cert", "x.pem"][..], &["--tls-key", "x.pem"]] {
-        let (code, text) = run_in(app.path(), arguments);
-        assert_eq!(code, 78);
-        assert!(text.contains("HTTPS is not available in this version"), "{text}");
+    for (arguments, code, part) in [
+        (&["--tls-cert", "x.pem"][..], 78, "--tls-cert: no URL of the list is https; add one"),
+        (&["--client-certificates", "allow"], 78, "--client-certificates: no URL of the list is https"),
+        (&["--tls-key", "x.pem"], 2, "--tls-cert"),
+    ] {
+        let (got, text) = run_in(app.path(), arguments);
+        assert!(got == code && text.contains(part), "{got}: {text}");
     }
     let path = app.path().to_str().unwrap();
-    let (code, text) = ends(&mut mews(&["run", path, "--urls", "https://127.0.0.1:0"]));
-    assert_eq!((code, text.contains("HTTPS is not available")), (78, true), "{text}");
+    let https = ["run", path, "--urls", "https://127.0.0.1:0"];
+    let (code, text) = ends(mews(&https).args(["--tls-cert", "/nowhere/x.pem"]));
+    assert_eq!(code, 78, "{text}");
+    assert!(text.contains("--tls-cert /nowhere/x.pem: there is no such file; look at the path"), "{text}");
 }
 
 #[test]

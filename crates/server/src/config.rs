@@ -64,6 +64,9 @@ pub struct Limits {
     pub keep_alive_timeout: Duration,
     /// Largest request body; `None` = unlimited. Above it 413, or `BodyError::TooLarge` when chunked.
     pub max_request_body: Option<u64>,
+    /// Whether a longer `Content-Length` is answered with 413 at once; otherwise that is the handler's to do, and only
+    /// what arrives is counted.
+    pub refuse_announced_body: bool,
     /// How long a waiting reader of the request body may see no byte.
     pub body_timeout: Duration,
     /// How long queued response bytes may wait without one byte leaving; then the connection is reset.
@@ -93,6 +96,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(130),
             max_request_body: None,
+            refuse_announced_body: true,
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             body_window: 64 * 1024,

@@ -194,7 +194,7 @@ fn limits_of_a_head() {
 fn a_body_over_the_hosts_limit() {
     assert_rejected(
         &MINIMAL.get(),
-        &[("30,000,001 bytes announced", 413, post("Content-Length: 30000001\r\n", "x"))],
+        &[("30,000,001 bytes announced", 404, post("Content-Length: 30000001\r\n", "x"))],
     );
 }
 

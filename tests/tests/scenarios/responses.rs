@@ -16,7 +16,8 @@ fn responses_of_every_shape() {
     assert_eq!(response.headers_named("MultiHeader"), ["1", "2"]);
     let response = host.get("/ResponseEmptyHeaders");
     assert_eq!(response.text(), "EmptyHeaderShouldBeSkipped");
-    assert_eq!(response.header("EmptyHeader"), None);
+    // IIS drops it, Kestrel does not.
+    assert_eq!(response.header("EmptyHeader"), MODEL.is_out_of_process().then_some(""));
     assert_eq!(host.get("/OverrideServer").header("Server"), Some("MyServer/7.8"));
     for endpoint in ["/ConnectionClose", "/Goaway", "/ConnectionRequestClose"] {
         let mut client = host.client();

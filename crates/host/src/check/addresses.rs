@@ -1,7 +1,7 @@
 //! Whether the addresses can be listened on at this moment. They are bound for an instant.
 
 use mews_model::Severity;
-use mews_model::url::{ListenUrl, Scheme, parse_urls};
+use mews_model::url::{ListenUrl, parse_urls};
 
 use super::problem::Problem;
 use super::report::Report;
@@ -28,16 +28,8 @@ pub(super) fn check(option: Option<&str>, report: &mut Report) -> Result<(), Fat
             return Ok(());
         }
     };
-    let mut secure = false;
-    for url in urls.iter().filter(|url| url.scheme == Scheme::Https) {
-        secure = true;
-        report.add(
-            Problem::new(Severity::Error, format!("{url}: HTTPS is not available in this version"))
-                .help("use http URLs"),
-        );
-    }
-    let problems = if secure { Vec::new() } else { bind(&urls) };
-    if problems.is_empty() && !secure {
+    let problems = bind(&urls);
+    if problems.is_empty() {
         let urls: Vec<String> = urls.iter().map(ListenUrl::to_string).collect();
         report.fact("addresses", format!("{}, free now", urls.join(", ")));
     }
@@ -81,6 +73,6 @@ mod tests {
         assert!(!report.has_errors() && report.facts.len() == 1);
         assert!(matches!(check(Some("nonsense"), &mut report), Err(Fatal::Usage(_))));
         check(Some("https://127.0.0.1:0"), &mut report).unwrap();
-        assert!(report.text().contains("HTTPS is not available"));
+        assert!(!report.has_errors(), "{}", report.text());
     }
 }

@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use mews_model::HostingModel;
 
 use crate::log::LogFormat;
+use crate::tls::TlsOptions;
 
 /// What `mews run` was asked for, as written.
 #[derive(Clone, Debug, Args)]
@@ -21,7 +22,7 @@ pub(crate) struct RunArguments {
 
     /// Addresses to listen on, separated by ';' [default: ASPNETCORE_URLS, or http://127.0.0.1:8080]
     ///
-    /// As in 'http://127.0.0.1:8080;http://[::1]:8080'. http://*:80 is every address, port 0 any free
+    /// As in 'http://127.0.0.1:8080;https://[::1]:8443'. http://*:80 is every address, port 0 any free
     /// port.
     #[arg(long, value_name = "URLS")]
     pub(crate) urls: Option<String>,
@@ -34,13 +35,8 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) environment: Option<String>,
 
-    /// Certificate for https URLs, as PEM
-    #[arg(long, value_name = "PEM")]
-    pub(crate) tls_cert: Option<PathBuf>,
-
-    /// Private key for https URLs, as PEM
-    #[arg(long, value_name = "PEM")]
-    pub(crate) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
 
     /// Threads that serve connections [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{AnswerRules, SiteRules};
 use crate::log::LogFormat;
+use crate::tls::TlsSpec;
 
 /// Everything a worker needs to know. Its environment and current directory are set already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub(crate) struct WorkerSpec {
     pub(crate) role: Role,
     /// The sockets that come with the message, in order.
     pub(crate) listeners: Vec<ListenerSpec>,
+    /// What TLS listeners need, if there are any.
+    pub(crate) tls: Option<TlsSpec>,
     /// How its own log lines look.
     pub(crate) log_format: LogFormat,
     /// How long it may take to end after it was told to.
@@ -179,6 +182,8 @@ pub(crate) enum SupervisorMessage {
     Stop,
     /// Show this failure from now on (role `FailurePage` only).
     ShowFailure(FailurePage),
+    /// Use these certificates for TLS handshakes from now on.
+    Certificates(TlsSpec),
 }
 
 /// Worker to supervisor.

@@ -22,12 +22,15 @@ use crate::control::{AnswerRules, Report, WorkerMessage};
 use crate::fatal::Fatal;
 use crate::listeners::{self, Bound};
 use crate::log::LogFormat;
+use crate::tls::Keeper;
 
 use poller::{Ready, wait};
 use worker::{Kind, Worker};
 
 /// How often the app's files are looked at while it does not run.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How often certificate files are looked at.
+const TLS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long changed files must stay as they are before they are taken.
 const SETTLES_IN: Duration = Duration::from_millis(300);
 /// How long the last output may take to be written before the supervisor ends.
@@ -42,6 +45,9 @@ pub(crate) struct Supervisor {
     first_plan: Option<Plan>,
     bound: Vec<Bound>,
     urls: Vec<String>,
+    /// The certificates, if https is served.
+    tls: Option<Keeper>,
+    next_tls_look: Option<Instant>,
     log_format: LogFormat,
     outputs: Outputs,
     signals: Signals,
@@ -65,6 +71,7 @@ impl Supervisor {
         site: Site,
         plan: Plan,
         bound: Vec<Bound>,
+        tls: Option<Keeper>,
         log_format: LogFormat,
         outputs: Outputs,
     ) -> io::Result<Self> {
@@ -82,6 +89,8 @@ impl Supervisor {
             timer: None,
             next_look: None,
             exit: None,
+            next_tls_look: tls.as_ref().filter(|tls| tls.has_files()).map(|_| Instant::now() + TLS_LOOK_EVERY),
+            tls,
             site,
             bound,
             log_format,
@@ -178,7 +187,8 @@ impl Supervisor {
     fn wait_limit(&self) -> Option<Duration> {
         let timer = self.timer.map(|at| at.since(self.now()));
         let look = self.next_look.map(|at| at.saturating_duration_since(Instant::now()));
-        timer.into_iter().chain(look).min()
+        let tls = self.next_tls_look.map(|at| at.saturating_duration_since(Instant::now()));
+        timer.into_iter().chain(look).chain(tls).min()
     }
 
     fn handle(&mut self, ready: &Ready) {
@@ -197,6 +207,10 @@ impl Supervisor {
         if self.timer.is_some_and(|at| at <= self.now()) {
             self.timer = None;
             self.events.push_back(Event::TimerFired);
+        }
+        if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
+            self.next_tls_look = Some(Instant::now() + TLS_LOOK_EVERY);
+            self.look_at_certificates();
         }
         if self.next_look.is_some_and(|at| at <= Instant::now()) {
             self.next_look = None;

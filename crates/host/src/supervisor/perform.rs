@@ -10,6 +10,7 @@ use mews_process::child::Spawn;
 
 use super::Supervisor;
 use super::worker::{Kind, Worker};
+use crate::tls::News;
 use crate::app::{Hosting, ResolveError, open_log};
 use crate::control::{
     ControlError, FailurePage, ListenerSpec, Role, StdoutLog, SupervisorMessage, WorkerSpec, encode,
@@ -97,6 +98,30 @@ impl Supervisor {
         self.tell(id, &SupervisorMessage::Stop);
     }
 
+    /// Looks whether certificate files have changed, and tells the workers.
+    pub(super) fn look_at_certificates(&mut self) {
+        let Some(keeper) = &mut self.tls else { return };
+        let spec = match keeper.look() {
+            None => return,
+            Some(News::Broken(problem)) => {
+                tracing::error!("{problem}; the certificates in use stay until the files are mended");
+                return;
+            }
+            Some(News::Changed(warnings)) => {
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                keeper.spec().clone()
+            }
+        };
+        tracing::info!("certificate files have changed; new connections use them");
+        let message = SupervisorMessage::Certificates(spec);
+        let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
+        for id in workers {
+            self.tell(id, &message);
+        }
+    }
+
     fn tell(&mut self, id: WorkerId, message: &SupervisorMessage) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         match encode(message) {
@@ -135,6 +160,7 @@ impl Supervisor {
         let spec = WorkerSpec {
             role,
             listeners: listeners.map(|b| ListenerSpec { url: b.url.clone(), tls: b.tls }).collect(),
+            tls: self.tls.as_ref().map(|tls| tls.spec().clone()),
             log_format: self.log_format,
             shutdown_limit: self.shutdown_limit,
         };

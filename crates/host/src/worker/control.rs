@@ -9,9 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use mews_process::handoff::{Receiver, Sender};
+use mews_server::Tls;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::control::{FailurePage, SupervisorMessage, WorkerMessage, decode, encode};
+use crate::tls::TlsSpec;
 
 /// After its limit the worker leaves the supervisor this long to end it, which names the reason in the log.
 const GRACE: Duration = Duration::from_secs(2);
@@ -26,6 +28,8 @@ type OnStop = Box<dyn FnOnce() + Send>;
 type OnPage = Box<dyn Fn(&FailurePage) + Send + Sync>;
 
 struct Shared {
+    /// What TLS listeners work with, if there are any.
+    tls: Option<Tls>,
     sender: Mutex<Sender>,
     stop: Mutex<Stop>,
     page: Mutex<Option<Arc<OnPage>>>,
@@ -39,8 +43,14 @@ struct Stop {
 
 impl Control {
     /// Starts to listen.
-    pub(crate) fn start(sender: Sender, receiver: Receiver, limit: Duration) -> io::Result<Self> {
+    pub(crate) fn start(
+        sender: Sender,
+        receiver: Receiver,
+        tls: Option<Tls>,
+        limit: Duration,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
+            tls,
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
             page: Mutex::new(None),
@@ -105,8 +115,16 @@ impl Control {
                         handler(&page);
                     }
                 }
+                Ok(SupervisorMessage::Certificates(spec)) => self.replace_certificates(&spec),
                 Err(error) => tracing::warn!("{error}"),
             }
+        }
+    }
+
+    fn replace_certificates(&self, spec: &TlsSpec) {
+        let Some(tls) = &self.shared.tls else { return };
+        if let Err(error) = tls.replace(&spec.material()) {
+            tracing::error!("the new certificates cannot be used: {error}; those in use stay");
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{FilterHandler, FilterOptions, Handler};
+use mews_server::{FilterHandler, FilterOptions, Handler, Limits};
 
 use super::pages;
 use crate::control::AppSpec;
@@ -32,6 +32,11 @@ pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn
         pages: Box::new(move |refusal| pages::refusal(refusal, &answers)),
     };
     Ok(Arc::new(FilterHandler::new(inner, options)))
+}
+
+/// The server's limits, in which an announced body that is too long is the filter's to refuse, with IIS's number.
+pub(super) fn body_limits(max_request_body: Option<u64>) -> Limits {
+    Limits { max_request_body, refuse_announced_body: false, ..Limits::default() }
 }
 
 /// The app's folder. Names on this system count by case, while those of a request that asks for a file of another

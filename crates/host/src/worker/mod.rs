@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use mews_process::handoff::{self, Receiver, Sender};
+use mews_server::Tls;
 
 pub(crate) use control::Control;
 
@@ -32,7 +33,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     })?;
     // The name of the file that was executed is "exe".
     let _ = rustix::thread::set_name(c"mews");
-    let (spec, listeners) = receive_spec(&mut receiver)?;
+    let (spec, tls, listeners) = receive_spec(&mut receiver)?;
     // With output of others beside it, the log takes the same way out, so that lines stay whole.
     let outputs = match spec.role {
         Role::OutOfProcess(_) => Some(Outputs::of_process().map_err(Fatal::failed)?),
@@ -41,7 +42,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     let target =
         outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
     log::start(spec.log_format, target)?;
-    let control = Control::start(sender, receiver, spec.shutdown_limit).map_err(Fatal::failed)?;
+    let control = Control::start(sender, receiver, tls, spec.shutdown_limit).map_err(Fatal::failed)?;
     match spec.role {
         Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, outputs),
         Role::FailurePage(page) => failure_page::run(&page, listeners, &control, spec.shutdown_limit),
@@ -88,7 +89,7 @@ fn take_channel() -> io::Result<(Sender, Receiver)> {
     Ok(handoff::split(channel))
 }
 
-fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Vec<Listener>), Fatal> {
+fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Option<Tls>, Vec<Listener>), Fatal> {
     let message = receiver.recv().map_err(Fatal::failed)?;
     let Some(message) = message else {
         return Err(Fatal::failed("the supervisor ended before it said what to do"));
@@ -98,14 +99,22 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Vec<Listener>), 
         let (told, came) = (spec.listeners.len(), message.descriptors.len());
         return Err(Fatal::failed(format!("{told} listening sockets were announced and {came} came")));
     }
+    let tls = spec.tls.as_ref().map(|tls| Tls::new(&tls.material())).transpose().map_err(Fatal::failed)?;
+    if tls.is_none() && spec.listeners.iter().any(|listener| listener.tls) {
+        return Err(Fatal::failed("TLS listeners came without certificates"));
+    }
     let sockets = message.descriptors.into_iter().map(TcpListener::from);
     let listeners = spec
         .listeners
         .iter()
         .zip(sockets)
-        .map(|(listener, socket)| Listener { url: listener.url.clone(), tls: listener.tls, socket })
+        .map(|(listener, socket)| Listener {
+            url: listener.url.clone(),
+            tls: tls.clone().filter(|_| listener.tls),
+            socket,
+        })
         .collect();
-    Ok((spec, listeners))
+    Ok((spec, tls, listeners))
 }
 
 /// A listening socket that was handed over. It is non-blocking.
@@ -113,8 +122,8 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Vec<Listener>), 
 pub(crate) struct Listener {
     /// The URL it listens for, with its real port; two sockets may share one.
     pub(crate) url: String,
-    /// Whether TLS is spoken on it.
-    pub(crate) tls: bool,
+    /// What TLS there works with; `None` = plain HTTP.
+    pub(crate) tls: Option<Tls>,
     /// The socket, shared with the supervisor and with other workers.
     pub(crate) socket: TcpListener,
 }
@@ -122,7 +131,6 @@ pub(crate) struct Listener {
 impl Listener {
     /// The same for the HTTP server.
     pub(crate) fn for_server(self) -> mews_server::Listener {
-        // An https URL never gets this far: the supervisor refuses it.
-        mews_server::Listener { socket: self.socket, tls: None }
+        mews_server::Listener { socket: self.socket, tls: self.tls }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn process_failure(
 
 /// The page for a request that is refused.
 pub(super) fn refusal(refusal: &Rejection, rules: &AnswerRules) -> PageHandler {
-    custom(refusal.code, rules).unwrap_or_else(|| {
+    let page = custom(refusal.code, rules).unwrap_or_else(|| {
         PageHandler::new(&Page {
             status: refusal.code.number,
             sub_status: refusal.code.sub_status,
@@ -62,7 +62,8 @@ pub(super) fn refusal(refusal: &Rejection, rules: &AnswerRules) -> PageHandler {
             cure: refusal.code.cure().to_owned(),
             ..Page::default()
         })
-    })
+    });
+    if refusal.code == StatusCode::CONTENT_LENGTH_TOO_LARGE { page.closing() } else { page }
 }
 
 /// The answer to whatever comes when the app is stopping.

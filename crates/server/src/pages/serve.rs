@@ -56,6 +56,7 @@ enum Answer {
 pub struct PageHandler {
     status: u16,
     reason: Vec<u8>,
+    close: bool,
     answer: Answer,
 }
 
@@ -64,7 +65,12 @@ impl PageHandler {
     pub fn new(page: &Page) -> Self {
         let all = Box::new(Forms::new(page));
         let local = page.local().map(|page| Box::new(Forms::new(&page)));
-        Self { status: sendable(page.status), reason: Vec::new(), answer: Answer::Page { all, local } }
+        Self {
+            status: sendable(page.status),
+            reason: Vec::new(),
+            close: false,
+            answer: Answer::Page { all, local },
+        }
     }
 
     /// Answers with the status alone. One that cannot be sent becomes 500.
@@ -95,10 +101,18 @@ impl PageHandler {
         self
     }
 
+    /// Closes the connection behind the answer, without waiting for the rest of the request's body.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
     fn fixed(status: u16, headers: HeaderBlock, body: Vec<u8>) -> Self {
         Self {
             status: sendable(status),
             reason: Vec::new(),
+            close: false,
             answer: Answer::Fixed(Rendered { headers, body }),
         }
     }
@@ -137,7 +151,7 @@ impl Handler for PageHandler {
             reason: &self.reason,
             headers: rendered.headers.as_ref(),
             content_length: Some(rendered.body.len() as u64),
-            close: false,
+            close: self.close,
         };
         // A client that is gone needs no page.
         let _ = exchange.finish(Some(&head), &rendered.body, HeaderBlockRef::EMPTY);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mews_clr::abi::{Connection, Dispatched, Header, Request, Runtime, request_flags};
+use mews_clr::abi::{Connection, Dispatched, Header, Request, Runtime, Tls, request_flags};
 use mews_server::{Exchange as ServerExchange, Handler, HeaderBlockRef, RequestHead, ResponseHead};
 
 use super::exchange::Exchange;
@@ -29,7 +29,12 @@ impl Handler for InProcessHandler {
             started_ns: info.started_ns,
             remote: info.remote,
             local: info.local,
-            tls: None,
+            tls: info.tls.as_deref().map(|tls| Tls {
+                protocol: tls.protocol,
+                cipher_suite: tls.cipher_suite,
+                sni: tls.server_name.as_bytes(),
+                client_certificate: tls.client_certificate.as_deref().unwrap_or_default(),
+            }),
         };
         let request = Request {
             method: head.method,

@@ -12,13 +12,13 @@ use mews_clr::abi::{HostFlags, HostInfo, Runtime};
 use mews_clr::hostfxr::{Exit, Library, StartError, start_properties};
 use mews_clr::runtime::{DEFAULT_STACK_BYTES, RuntimeThread, prepare_thread};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Limits, Server, ServerConfig};
+use mews_server::{Server, ServerConfig};
 
 use self::application::Application;
 use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
-use super::filter::filtered;
+use super::filter::{body_limits, filtered};
 use super::{Control, Listener};
 use crate::control::AppSpec;
 
@@ -75,7 +75,7 @@ fn serve(
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
         response_headers: app.rules.answers.headers.clone(),
-        limits: Limits { max_request_body: app.max_request_body, ..Limits::default() },
+        limits: body_limits(app.max_request_body),
         thread_start: Arc::new(|| {
             if let Err(error) = prepare_thread() {
                 tracing::error!(

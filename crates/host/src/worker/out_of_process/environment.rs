@@ -69,7 +69,7 @@ pub(super) fn token(configured: &ConfiguredVariables) -> io::Result<String> {
 
 /// The port of our HTTPS listeners if they have exactly one: where the app sends clients that use HTTP.
 pub(super) fn https_port(listeners: &[Listener]) -> Option<u16> {
-    let secure = listeners.iter().filter(|listener| listener.tls);
+    let secure = listeners.iter().filter(|listener| listener.tls.is_some());
     let ports: BTreeSet<u16> =
         secure.filter_map(|listener| Some(listener.socket.local_addr().ok()?.port())).collect();
     let mut ports = ports.into_iter();

@@ -21,12 +21,12 @@ use std::time::Duration;
 use mews_model::{Failure, StatusCode};
 use mews_process::descendants;
 use mews_server::forward::{ForwardHandler, ForwardOptions};
-use mews_server::{Limits, Server, ServerConfig};
+use mews_server::{Server, ServerConfig};
 
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::Manager;
-use super::filter::filtered;
+use super::filter::{body_limits, filtered};
 use super::{Control, Listener};
 use crate::app::Outputs;
 use crate::control::{ProcessSpec, WorkerMessage};
@@ -83,7 +83,7 @@ fn serve(
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
         response_headers: spec.app.rules.answers.headers.clone(),
-        limits: Limits { max_request_body: spec.app.max_request_body, ..Limits::default() },
+        limits: body_limits(spec.app.max_request_body),
         ..ServerConfig::default()
     };
     if let Some(threads) = spec.app.io_threads {
