@@ -32,7 +32,7 @@ fn fails(host: &TestHost, words: &[&str]) -> Response {
     for part in words {
         assert!(text.contains(part) && log.contains(part), "{part:?}\n{text}\n{}", host.story());
     }
-    assert_eq!(host.programs(), [], "{}", host.story());
+    assert!(host.programs().is_empty(), "{}", host.story());
     response
 }
 
@@ -43,7 +43,7 @@ fn a_thousand_first_requests_start_one_process() {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
     let host = TestHost::unruly("slow-start 300").start();
-    assert_eq!(host.programs(), [], "nothing runs before the first request");
+    assert!(host.programs().is_empty(), "nothing runs before the first request");
     let mut clients: Vec<_> = (0..1000).map(|_| host.client()).collect();
     let request = Request::get("/").bytes();
     for client in &mut clients {
@@ -65,7 +65,7 @@ fn a_thousand_first_requests_start_one_process() {
 #[test]
 fn a_published_app_runs_unchanged() {
     let host = app("Minimal").args(["--one", "two words"]).flag("--environment").flag("Staging").start();
-    assert_eq!(host.programs(), []);
+    assert!(host.programs().is_empty());
     let info = host.json("/info");
     let [pid] = host.programs()[..] else { panic!("several processes\n{}", host.story()) };
     assert_eq!(info["pid"], pid);
@@ -124,7 +124,8 @@ fn the_environment_in_an_app() {
         ("ASPNETCORE_ENVIRONMENT", "Production"),
         ("ASPNETCORE_ANCM_HTTPS_PORT", "123"),
     ]);
-    let host = app("InProcessSite").asp_net_core("", &children).env("ASPNETCORE_ENVIRONMENT", "Development").start();
+    let host =
+        app("InProcessSite").asp_net_core("", &children).env("ASPNETCORE_ENVIRONMENT", "Development").start();
     let variable = |name: &str| host.text(&format!("/GetEnvironmentVariable?name={name}"));
     assert_eq!(variable("ASPNETCORE_INPROCESS_TESTING_VALUE"), long);
     assert_eq!(variable("ASPNETCORE_ENVIRONMENT"), "Production");
@@ -183,10 +184,7 @@ fn forms_of_process_path() {
     for (path, arguments, change) in cases {
         let builder = change(TestHost::unruly("echo").process(path, arguments));
         let folder = builder.folder().canonicalize().unwrap();
-        let host = builder
-            .env("UNRULY_HOME", folder.to_str().unwrap())
-            .env("UNRULY_MODE", "echo")
-            .start();
+        let host = builder.env("UNRULY_HOME", folder.to_str().unwrap()).env("UNRULY_MODE", "echo").start();
         let environment = host.unruly_environment();
         assert_eq!(environment["directory"], folder.to_str().unwrap(), "{path} {arguments}");
         assert_eq!(environment["arguments"][1], "echo", "{path} {arguments}");
@@ -206,7 +204,8 @@ fn forms_of_process_path_with_dotnet() {
         let host = app("Minimal").process(path, arguments).start();
         let info = host.json("/info");
         assert_eq!(info["entryAssembly"], "Minimal", "{path} {arguments}");
-        let expected = if arguments.ends_with('a') { serde_json::json!(["a"]) } else { serde_json::json!([]) };
+        let expected =
+            if arguments.ends_with('a') { serde_json::json!(["a"]) } else { serde_json::json!([]) };
         assert_eq!(info["args"], expected, "{path} {arguments}");
         host.stop();
     }
@@ -311,7 +310,8 @@ fn exceptions_are_told_to_those_who_may_know() {
 fn the_last_lines_are_shown_to_those_who_may_see_them() {
     let children = variables(&[("ASPNETCORE_DETAILEDERRORS", "1")]);
     for (children, detailed) in [("", false), (children.as_str(), true)] {
-        let host = TestHost::unruly("exit 7 the last line of all").asp_net_core("", children).any_log().start();
+        let host =
+            TestHost::unruly("exit 7 the last line of all").asp_net_core("", children).any_log().start();
         let response = fails(&host, &["exited with code 7"]);
         assert_eq!(response.text().contains("the last line of all"), detailed, "{}", response.text());
         host.wait_log(0, "the last line of all");
@@ -321,7 +321,8 @@ fn the_last_lines_are_shown_to_those_who_may_see_them() {
 
 #[test]
 fn the_page_of_a_failed_start_can_be_left_out() {
-    let host = TestHost::unruly("exit 1").asp_net_core("disableStartUpErrorPage=\"true\"", "").any_log().start();
+    let host =
+        TestHost::unruly("exit 1").asp_net_core("disableStartUpErrorPage=\"true\"", "").any_log().start();
     let response = page(&host);
     assert_eq!((response.status, response.body.len()), (502, 0), "{response:?}");
     host.wait_log(0, "[1020]");

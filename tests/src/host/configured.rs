@@ -16,8 +16,10 @@ pub fn handler_settings(pairs: &[(&str, &str)]) -> String {
 }
 
 fn list(outer: &str, inner: &str, pairs: &[(&str, &str)]) -> String {
-    let items: String =
-        pairs.iter().map(|(name, value)| format!("<{inner} name=\"{name}\" value=\"{}\" />", escaped(value))).collect();
+    let items: String = pairs
+        .iter()
+        .map(|(name, value)| format!("<{inner} name=\"{name}\" value=\"{}\" />", escaped(value)))
+        .collect();
     format!("<{outer}>{items}</{outer}>")
 }
 

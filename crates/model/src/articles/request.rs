@@ -5,7 +5,7 @@ use crate::status::{Status, StatusCode};
 const LATER: &str = "This version does not enforce it yet; the number is reserved with its meaning in IIS.";
 const ACCESS: &[&str] = &["The log names the request and the rule.", "`mews check` reads the same section."];
 const FILTERED: &[&str] = &[
-    "The page and the log name the rule and the value that was refused.",
+    "The page names the rule; the log also names the request, at most once a second for each rule.",
     "`mews check` shows how the section is read, with every problem in it.",
 ];
 

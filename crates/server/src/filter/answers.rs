@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use mews_model::StatusCode;
 use mews_model::filtering::Rejection;
 
+use super::request::Seen;
 use crate::clock;
 use crate::output::reason;
 use crate::pages::{Page, PageHandler};
@@ -37,12 +38,19 @@ impl Answers {
     }
 
     /// The page for a request that filtering refused.
-    pub(super) fn refused(&self, rejection: &Rejection, request_id: u64) -> Arc<PageHandler> {
+    pub(super) fn refused(&self, rejection: &Rejection, seen: &Seen<'_>) -> Arc<PageHandler> {
+        let path = seen.target.split('?').next().unwrap_or_default();
         let now = clock::coarse_ms();
         let mut known = lock(&self.known);
         let Some(entry) = known.get_mut(&rejection.cause) else {
             let page = Arc::new((self.pages)(rejection));
-            tracing::info!(request_id, "a request was refused ({}): {}", rejection.code, rejection.cause);
+            tracing::info!(
+                "{} {} was refused ({}): {}",
+                shown(&seen.method),
+                shown(path),
+                rejection.code,
+                rejection.cause
+            );
             if known.len() < REMEMBERED {
                 let entry = Known { page: page.clone(), quiet_until: now + QUIET_MS, unmentioned: 0 };
                 known.insert(rejection.cause.clone(), entry);
@@ -55,8 +63,9 @@ impl Answers {
             entry.quiet_until = now + QUIET_MS;
             let before = std::mem::take(&mut entry.unmentioned);
             tracing::info!(
-                request_id,
-                "a request was refused ({}): {} {before} more since the last such line",
+                "{} {} was refused ({}): {} {before} more since the last such line",
+                shown(&seen.method),
+                shown(path),
                 rejection.code,
                 rejection.cause
             );
@@ -86,4 +95,9 @@ impl Answers {
         let cause = "A rewrite rule of this site cannot be applied to the request.".to_owned();
         Arc::new((self.pages)(&Rejection { code, cause }))
     }
+}
+
+/// For the log: not too long, and without what could pass for other lines.
+fn shown(text: &str) -> String {
+    text.chars().take(200).map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }

@@ -124,7 +124,7 @@ impl Handler for FilterHandler {
         });
         match rejection {
             Some(rejection) => {
-                let page = self.answers.refused(&rejection, exchange.request_id());
+                let page = self.answers.refused(&rejection, &seen);
                 self.answer(head, exchange, page);
             }
             None if self.rules.is_empty() => self.inner.prepare(head, exchange),
