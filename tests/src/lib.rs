@@ -30,7 +30,7 @@ pub mod wait;
 pub use browser::{Browser, BrowserRef, Scheme, SharedBrowser, Tab};
 pub use busy::{Busy, Off};
 pub use host::{
-    Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, variables,
+    Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, tool, variables,
 };
 pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
 pub use output::Capture;

@@ -55,8 +55,8 @@ fn a_thousand_first_requests_start_one_process() {
         assert_eq!(answer.status, 200, "{answer:?}\n{}", host.story());
         assert_eq!(answer.json()["pid"], pid);
     }
-    assert_eq!(host.printed("unruly: started slow-start 300"), 1);
-    assert_eq!(host.logged("[1001]"), 1);
+    host.wait_printed_lines("unruly: started slow-start 300", 1);
+    host.wait_logged("[1001]", 1);
     assert_eq!(host.programs(), [pid]);
     drop(clients);
     host.stop();
@@ -87,6 +87,17 @@ fn a_published_app_runs_unchanged() {
     let direct = e2e::Client::connect(port).get("/").unwrap();
     assert_eq!(direct.status, 400, "{direct:?}");
     assert_eq!(host.logged("does not check the pairing token"), 0);
+    host.stop();
+}
+
+#[test]
+fn addresses_of_the_apps_own_do_not_count() {
+    let settings = r#"{ "Kestrel": { "Endpoints": { "Own": { "Url": "http://127.0.0.1:0" } } } }"#;
+    let host = app("Minimal").file("appsettings.json", settings).start();
+    let info = host.json("/info");
+    let pid = info["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap();
+    let port = host.text("/env?name=ASPNETCORE_PORT");
+    assert_eq!(proc::listening_ports(pid).iter().map(u16::to_string).collect::<Vec<_>>(), [port]);
     host.stop();
 }
 
@@ -220,7 +231,7 @@ fn a_process_that_never_listens_is_tried_twice() {
     for attempt in ["attempt 1 of 2", "attempt 2 of 2"] {
         assert!(host.wait_log(0, attempt).contains("[1000]"));
     }
-    assert_eq!(host.printed("unruly: started never-listen"), 2);
+    host.wait_printed_lines("unruly: started never-listen", 2);
     host.stop();
 }
 
@@ -230,7 +241,8 @@ fn the_next_request_after_a_failed_start_tries_again() {
     fails(&host, &["exited with code 3"]);
     // The third start fails as well, the fourth does not.
     assert_eq!(host.get("/").status, 200, "{}", host.story());
-    assert_eq!((host.logged("[1000]"), host.logged("[1001]")), (3, 1));
+    host.wait_logged("[1000]", 3);
+    host.wait_logged("[1001]", 1);
     host.stop();
 }
 
@@ -283,13 +295,13 @@ fn a_missing_framework_is_named_as_check_names_it() {
         settings.to_string()
     });
     let builder = builder.edit("web.config", |text| text.replace("\"inprocess\"", "\"outofprocess\""));
-    let check = builder.check();
-    assert_eq!(check.code, Some(1), "{check:?}");
+    let (code, check) = builder.check_json();
+    assert_eq!(code, Some(1), "{check}");
     let host = builder.any_log().start();
     let response = fails(&host, &[" 2.9.9 is not installed"]);
     let cause = response.text().lines().find_map(|line| line.strip_prefix("Cause: ")).unwrap();
     let sentence = cause.trim_end_matches('.');
-    assert!((check.stdout.clone() + &check.stderr).contains(sentence), "{sentence}\n{check:?}");
+    assert!(check.to_string().contains(sentence), "{sentence}\n{check}");
     host.stop();
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Model, Request, TestHost, handler_settings, kill, wait};
+use e2e::{Closed, Model, Request, TestHost, handler_settings, is_cut, kill, wait};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -63,19 +63,35 @@ fn during_the_delay_open_connections_may_still_ask() {
     let began = Instant::now();
     host.signal(Signal::TERM);
     host.wait_log(0, "stopping");
-    let response = late.get("/").unwrap();
-    assert_eq!(response.status, 200, "{response:?}");
-    // The worker may hear of the stop after this request; then the connection is closed all the same.
-    if response.header("Connection").is_none() {
-        assert!(late.closed().is_ok() || late.get("/").is_ok());
-    } else {
-        assert_eq!(response.header("Connection"), Some("close"));
-        late.closed().unwrap();
-    }
+    wait::until_true("an answer that closes the connection", PATIENCE, || {
+        let response = late.get("/").unwrap();
+        assert_eq!(response.status, 200, "{response:?}");
+        response.header("Connection") == Some("close")
+    });
+    assert_eq!(late.closed().unwrap(), Closed::Finished);
     drop(busy);
     drop(late);
     host.ended(0);
     assert!(began.elapsed() < Duration::from_secs(30), "the delay is not waited for: {:?}", began.elapsed());
+}
+
+#[test]
+fn after_the_delay_nobody_may_ask_any_more() {
+    let settings = handler_settings(&[("shutdownDelay", "0")]);
+    let host = TestHost::unruly("echo").asp_net_core("", &settings).start();
+    let mut late = host.client();
+    assert_eq!(late.get("/").unwrap().status, 200);
+    let mut busy = host.client();
+    busy.send(&Request::get("/hang").bytes()).unwrap();
+    host.wait_busy(2);
+    host.signal(Signal::TERM);
+    host.wait_log(0, "answered 202");
+    match late.get("/") {
+        Ok(response) => assert_eq!(response.status, 503, "{response:?}"),
+        Err(error) => assert!(is_cut(&error), "{error:#}"),
+    }
+    drop(busy);
+    host.ended(0);
 }
 
 #[test]

@@ -86,9 +86,12 @@ fn a_start_that_fails_leaves_its_output_in_the_file() {
 
 #[test]
 fn what_is_no_ascii_stays_as_it_was() {
-    let host = TestHost::unruly("echo").asp_net_core(ON, "").start();
+    let host = TestHost::unruly("echo")
+        .script("speaks", "echo 表€\necho é🐦 >&2\nexec ./unruly echo")
+        .process("./speaks", "")
+        .asp_net_core(ON, "")
+        .start();
     let pid = host.unruly_pid();
-    assert_eq!(host.get("/print?out=%E8%A1%A8%E2%82%AC&err=%C3%A9%F0%9F%90%A6").status, 200);
     let (file, text) = log_with(&host, "é🐦");
     assert!(text.contains("表€"), "{text}");
     check_name(&file, pid);

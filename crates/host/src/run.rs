@@ -53,7 +53,10 @@ fn urls(arguments: &RunArguments) -> Result<Vec<ListenUrl>, Fatal> {
 }
 
 /// The certificates for https URLs, and what is to be said about them; `None` without such URLs.
-fn certificates(arguments: &RunArguments, urls: &[ListenUrl]) -> Result<Option<(Keeper, Vec<String>)>, Fatal> {
+fn certificates(
+    arguments: &RunArguments,
+    urls: &[ListenUrl],
+) -> Result<Option<(Keeper, Vec<String>)>, Fatal> {
     if urls.iter().any(|url| url.scheme == Scheme::Https) {
         return Keeper::new(arguments.tls.clone(), urls).map(Some).map_err(Fatal::configuration);
     }

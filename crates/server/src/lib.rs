@@ -23,6 +23,9 @@ mod error;
 mod exchange;
 pub mod filter;
 pub mod forward;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 pub mod headers;
 mod http1;

@@ -122,7 +122,7 @@ impl Shared {
 
     pub(crate) fn handshake_ended(&self) {
         let before = self.handshakes.fetch_sub(1, Ordering::AcqRel);
-        if before >= self.limits.max_handshakes {
+        if self.limits.max_handshakes != 0 && before >= self.limits.max_handshakes {
             self.resume_accepting();
         }
     }

@@ -73,7 +73,7 @@ fn nobody_listens() {
     assert!(response.text().contains("\"subStatus\":3"), "{}", response.text());
     client.send("HEAD /head HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(client.response_to("HEAD").status, 502);
-    assert_eq!(upstream.in_flight(), 0);
+    eventually("nothing is in flight", || upstream.in_flight() == 0);
 }
 
 #[test]
@@ -356,9 +356,14 @@ fn a_port_that_nobody_listens_on_is_not_connected_to_itself() {
     drop(listener);
     let upstream = Upstream::new(address, TOKEN);
     let (_server, front) = forward_to(ForwardOptions::default(), Limits::default(), &upstream);
-    for _ in 0..200 {
-        let mut client = Client::connect(front);
-        client.get("/");
+    let mut clients: Vec<Client> = (0..200)
+        .map(|_| {
+            let mut client = Client::connect(front);
+            client.get("/");
+            client
+        })
+        .collect();
+    for client in &mut clients {
         assert_eq!(client.response().status, 502);
     }
 }

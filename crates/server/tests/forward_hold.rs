@@ -229,6 +229,59 @@ fn a_closed_upstream_gets_nothing_new_and_ends_what_it_has() {
     eventually("nothing is in flight", || forward.upstream.in_flight() == 0);
 }
 
+/// A port that is taken and on which nobody listens, until the socket is dropped.
+fn unheard() -> (socket2::Socket, std::net::SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+#[test]
+fn a_request_that_met_a_dead_process_is_another_ones() {
+    let (store, _server, address) = holding();
+    let (_socket, nobody) = unheard();
+    let scripted = Scripted::new();
+    let upstream = Upstream::new(scripted.address, TOKEN);
+    for (how, close_first) in [("closed before", true), ("closed after", false)] {
+        let dead = Upstream::new(nobody, "the old token");
+        let mut client = Client::connect(address);
+        client.send("POST /again HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody");
+        let held = store.one();
+        if close_first {
+            dead.close();
+        }
+        held.forward(&dead);
+        dead.close();
+        // Its end is known within moments, and the backend is asked again.
+        store.one().forward(&upstream);
+        let mut peer = scripted.accept();
+        let head = peer.lines();
+        assert!(
+            head.starts_with("POST /again ") && head.contains(TOKEN) && !head.contains("old"),
+            "{how}: {head}"
+        );
+        assert_eq!(peer.take(4), b"body", "{how}");
+        peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!(client.response().text(), "ok", "{how}");
+        eventually("nothing is in flight", || dead.in_flight() == 0 && upstream.in_flight() == 0);
+    }
+}
+
+#[test]
+fn a_client_may_leave_while_nobody_listens() {
+    let (store, _server, address) = holding();
+    let (_socket, nobody) = unheard();
+    let dead = Upstream::new(nobody, TOKEN);
+    let mut client = Client::connect(address);
+    client.get("/left");
+    store.one().forward(&dead);
+    drop(client);
+    eventually("nothing is in flight", || dead.in_flight() == 0);
+    dead.close();
+}
+
 #[test]
 fn closing_ends_idle_connections() {
     let forward = Forward::new();

@@ -1,5 +1,6 @@
 //! HTTP/1.1 over TLS: handshakes, the choice of a certificate, resumption, bodies under back-pressure, and how
 //! connections end.
+#![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
 
@@ -26,11 +27,7 @@ impl Site {
         Self::with(&["test.example"], Limits::default(), |_, _| {})
     }
 
-    fn with(
-        names: &[&str],
-        limits: Limits,
-        change: impl FnOnce(&mut TlsMaterial, &Authority),
-    ) -> Self {
+    fn with(names: &[&str], limits: Limits, change: impl FnOnce(&mut TlsMaterial, &Authority)) -> Self {
         let authority = Authority::new("Test authority");
         let mut material =
             TlsMaterial { certificates: vec![authority.issue(names)], ..TlsMaterial::default() };
@@ -170,7 +167,10 @@ fn sessions_are_resumed_with_and_without_tickets() {
     for (settings, what) in [
         (ClientSettings::version(&site.authority, &rustls::version::TLS13), "1.3"),
         (ClientSettings::version(&site.authority, &rustls::version::TLS12), "1.2 with a ticket"),
-        (ClientSettings::version(&site.authority, &rustls::version::TLS12).no_tickets(), "1.2 from the cache"),
+        (
+            ClientSettings::version(&site.authority, &rustls::version::TLS12).no_tickets(),
+            "1.2 from the cache",
+        ),
     ] {
         let config = settings.shared();
         for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
@@ -186,10 +186,8 @@ fn sessions_are_resumed_with_and_without_tickets() {
 fn certificates_are_replaced_without_losing_a_connection_or_a_handshake() {
     let site = Site::new();
     let mut before = site.connect();
-    let next = TlsMaterial {
-        certificates: vec![site.authority.issue(&["test.example"])],
-        ..TlsMaterial::default()
-    };
+    let next =
+        TlsMaterial { certificates: vec![site.authority.issue(&["test.example"])], ..TlsMaterial::default() };
     site.tls.replace(&next).unwrap();
     let after = site.connect();
     assert_eq!(after.connection.peer_certificates().unwrap()[0].to_vec(), next.certificates[0].chain[0]);
@@ -241,8 +239,7 @@ fn handshakes_are_bounded_in_time_and_number() {
     let limits =
         Limits { handshake_timeout: Duration::from_millis(500), max_handshakes: 2, ..Limits::default() };
     let site = Site::with(&["test.example"], limits, |_, _| {});
-    let idle: Vec<TcpStream> =
-        (0..2).map(|_| TcpStream::connect(site.fixture.address).unwrap()).collect();
+    let idle: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(site.fixture.address).unwrap()).collect();
     eventually("both are being shaken hands with", || site.fixture.server().connections() == 2);
     // Waits until one of the two is given up.
     let mut client = site.connect();
@@ -369,8 +366,7 @@ fn client_certificates_are_judged_as_the_listener_says() {
                     client.get("/hello");
                     let response = client.response();
                     let text = response.text();
-                    let subs = [7, 16, 17].into_iter();
-                    let sub = subs.filter(|sub| text.contains(&format!(">403.{sub} "))).next_back();
+                    let sub = [7, 16, 17].into_iter().find(|sub| text.contains(&format!(">403.{sub} ")));
                     let code = match response.status {
                         403 => 40300 + sub.unwrap_or(0),
                         status => u32::from(status),

@@ -16,7 +16,7 @@ internal static class LayoutChecks
             string[] lines = Layout.Describe().Split('\n', StringSplitOptions.RemoveEmptyEntries);
             foreach (string expected in new[]
             {
-                "HostTable size 104", "ManagedCallbacks size 56", "HostInfo size 120", "RawHeader size 24", "RawConnection size 88",
+                "HostTable size 104", "ManagedCallbacks size 56", "HostInfo size 120", "RawHeader size 24", "RawConnection size 120",
                 "RawExchange size 168", "HostTable.info 8", "HostTable.upgrade 96", "ManagedCallbacks.on_drained 48",
                 "HostInfo.physical_path_len 80", "HostInfo.site_id 112", "RawHeader.known 22", "RawConnection.local_address 32",
                 "RawConnection.client_certificate_len 84", "RawExchange.handle 0", "RawExchange.version 106", "RawExchange.head 112",

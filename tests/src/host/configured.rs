@@ -1,9 +1,8 @@
 //! What a test writes into `web.config` about an app's own processes, and what it asks such a process.
 
-use super::{Finished, HostBuilder, TestHost};
-use crate::{PATIENCE, paths, wait};
+use super::{HostBuilder, TestHost};
+use crate::{PATIENCE, wait};
 use serde_json::Value;
-use std::process::{Command, Stdio};
 
 /// An `<environmentVariables>` element.
 pub fn variables(pairs: &[(&str, &str)]) -> String {
@@ -58,19 +57,6 @@ impl HostBuilder {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
         builder
     }
-
-    /// What `mews check` says about the folder as it is now.
-    ///
-    /// # Panics
-    /// It does not end in time.
-    pub fn check(&self) -> Finished {
-        let mut command = Command::new(paths::binary());
-        command.arg("check").arg(self.folder()).env("DOTNET_ROOT", paths::dotnet_root());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = command.output().expect("mews can be run");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Finished { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
 }
 
 impl TestHost {
@@ -90,14 +76,30 @@ impl TestHost {
         self.json("/environment")
     }
 
-    /// How many lines of stdout are this one.
-    pub fn printed(&self, line: &str) -> usize {
-        self.stdout().lines().iter().filter(|other| *other == line).count()
-    }
-
-    /// How many lines of stderr contain `text`.
+    /// How many lines of stderr contain `text` so far. Lines come a little after what they tell of.
     pub fn logged(&self, text: &str) -> usize {
         self.stderr().lines().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until `count` lines of stderr contain `text`; more are a failure.
+    ///
+    /// # Panics
+    /// There are more or fewer.
+    pub fn wait_logged(&self, text: &str, count: usize) {
+        self.wait_count(text, count, || self.logged(text));
+    }
+
+    /// Waits until `count` lines of stdout are this one; more are a failure.
+    ///
+    /// # Panics
+    /// There are more or fewer.
+    pub fn wait_printed_lines(&self, line: &str, count: usize) {
+        self.wait_count(line, count, || self.stdout().lines().iter().filter(|other| *other == line).count());
+    }
+
+    fn wait_count(&self, what: &str, count: usize, now: impl Fn() -> usize) {
+        let enough = wait::poll(PATIENCE, || (now() >= count).then_some(()));
+        assert!(enough.is_some() && now() == count, "{} of {count} lines {what:?}\n{}", now(), self.story());
     }
 
     /// Waits until a line of stdout contains `text`.

@@ -5,11 +5,13 @@ mod checks;
 mod configured;
 mod model;
 mod shared;
+mod tool;
 
 pub use builder::{Finished, HostBuilder};
 pub use configured::{handler_settings, variables};
 pub use model::Model;
 pub use shared::{HostRef, SharedHost};
+pub use tool::tool;
 
 use crate::{Capture, Client, PATIENCE, RawAnswer, Request, Response, proc, wait};
 use rustix::process::{Pid, Signal, kill_process};

@@ -95,13 +95,18 @@ fn assert_readable(tab: &Tab, name: &str) {
 fn the_page_loads_without_complaints_and_tells_its_process() {
     let (browser, host) = (BROWSER.get(), DEMO.get());
     let tab = demo(&browser, &host);
-    assert_eq!(tab.text("h1").unwrap(), "This app runs inside its host");
-    let worker = host.workers()[0];
-    assert_eq!(fact(&tab, "Process"), format!("mews, id {worker}"));
-    assert_eq!(fact(&tab, "Started by"), format!("mews, id {}", host.supervisor()));
+    let app = host.app_process(MODEL).unwrap();
+    let (title, name, parent) = if MODEL.is_out_of_process() {
+        ("This app runs beside its host", "dotnet", host.workers()[0])
+    } else {
+        ("This app runs inside its host", "mews", host.supervisor())
+    };
+    assert_eq!(tab.text("h1").unwrap(), title);
+    assert_eq!(fact(&tab, "Process"), format!("{name}, id {app}"));
+    assert_eq!(fact(&tab, "Started by"), format!("mews, id {parent}"));
     assert_eq!(fact(&tab, "Protocol"), "HTTP/1.1 over http");
-    assert!(tab.text(".process").unwrap().starts_with(&format!("mews · {worker}")));
-    assert_eq!(heartbeat(&tab), u64::from(worker));
+    assert!(tab.text(".process").unwrap().starts_with(&format!("mews · {}", host.workers()[0])));
+    assert_eq!(heartbeat(&tab), u64::from(app));
     // By then every script has run, and both lasting connections stand.
     tab.wait_text("#clock-listeners", "listening");
     tab.wait_text("#chat-people", "here");
@@ -126,7 +131,7 @@ fn the_page_fits_and_is_readable_at_every_width() {
     tab.wait("an error page that fits", FITS);
     assert_eq!(tab.value(FAINT).unwrap()["faint"], json!([]));
     tab.click(".button");
-    tab.wait_text("h1", "inside its host");
+    tab.wait_text("h1", "its host");
 }
 
 #[test]
@@ -217,12 +222,12 @@ fn the_page_outlives_the_process_it_came_from() {
     add_note(&tab, "Lost in the crash");
     tab.value("window.same = true").unwrap();
     let before = heartbeat(&tab);
-    assert_eq!(before, u64::from(host.workers()[0]));
+    assert_eq!(Some(before), host.app_process(MODEL).map(u64::from));
 
     tab.click("[data-trouble='crash']");
     let after = wait::until("another process", PATIENCE, || shown_pid(&tab).filter(|pid| *pid != before));
     tab.wait_text("[data-outcome='crash']", &format!("A new process, {after}, has taken over."));
-    assert!(host.workers().iter().any(|pid| u64::from(*pid) == after), "{:?}", host.workers());
+    assert!(host.servers().iter().any(|pid| u64::from(*pid) == after), "{:?}", host.servers());
     tab.wait("bars of another colour", "document.querySelectorAll('#beats .other').length > 1");
 
     wait::until_true("the loss of the old notes", PATIENCE, || {
@@ -234,8 +239,7 @@ fn the_page_outlives_the_process_it_came_from() {
     assert_eq!(tab.value("window.same").unwrap(), true, "the page was not loaded again");
     drop(tab);
     host.wait_log(0, "The visitor pressed the button that crashes this worker.");
-    let crashes =
-        host.stderr().lines().iter().filter(|line| line.contains("the app ended unexpectedly")).count();
+    let crashes = host.stderr().lines().iter().filter(|line| line.contains("ended unexpectedly")).count();
     assert_eq!(
         crashes,
         1,
@@ -253,7 +257,7 @@ fn failure_pages_tell_number_cause_and_cure() {
         let host = builder.flag("--environment").flag(environment).any_log().launch();
         let tab = browser.tab();
         tab.open(&format!("http://127.0.0.1:{}/some/page", host.port()));
-        let text = tab.wait_text("main", "500.30");
+        let text = tab.wait_text("main", if MODEL.is_out_of_process() { "502.5" } else { "500.30" });
         for heading in ["Cause", "What to do"] {
             let expression = format!(
                 "[...document.querySelectorAll('h2')].find((h) => h.innerText === {})?.nextElementSibling.innerText.length > 20",

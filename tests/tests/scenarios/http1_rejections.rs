@@ -105,9 +105,15 @@ fn malformed_heads() {
             ("NUL in a value", 400, get("X-A: 1\x002\r\n")),
             ("control character in a value", 400, get("X-A: 1\x012\r\n")),
             ("DEL in a value", 400, get("X-A: 1\x7f2\r\n")),
-            ("bytes of TLS", 400, b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n".to_vec()),
         ],
     );
+}
+
+#[test]
+fn tls_where_none_is_spoken_gets_an_alert() {
+    let answer = MINIMAL.get().raw(b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n");
+    // Fatal, protocol_version: what such a client understands.
+    assert_eq!((answer.bytes.as_slice(), answer.closed), (&[0x15, 3, 1, 0, 2, 2, 70][..], Closed::Finished));
 }
 
 #[test]

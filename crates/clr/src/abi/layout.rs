@@ -133,6 +133,10 @@ pub struct RawConnection {
     pub client_certificate: *const u8,
     pub sni_len: u32,
     pub client_certificate_len: u32,
+    pub tls_leg1_start_ns: i64,
+    pub tls_leg1_end_ns: i64,
+    pub tls_leg2_start_ns: i64,
+    pub tls_leg2_end_ns: i64,
 }
 
 /// One request and its response, shared by both sides.
@@ -217,10 +221,10 @@ rows! {
         version_len 108 site_id 112
     }
     "RawHeader" RawHeader, size 24 { name 0 value 8 value_len 16 name_len 20 known 22 }
-    "RawConnection" RawConnection, size 88 {
+    "RawConnection" RawConnection, size 120 {
         id 0 started_ns 8 remote_address 16 local_address 32 remote_port 48 local_port 50 family 52 tls 53
         tls_protocol 54 tls_cipher_suite 56 scope_id 60 sni 64 client_certificate 72 sni_len 80
-        client_certificate_len 84
+        client_certificate_len 84 tls_leg1_start_ns 88 tls_leg1_end_ns 96 tls_leg2_start_ns 104 tls_leg2_end_ns 112
     }
     "RawExchange" RawExchange, size 168 {
         handle 0 context 8 request_id 16 connection 24 method 32 target 40 headers 48 request_trailers 56

@@ -70,7 +70,7 @@ pub struct Connection<'a> {
 }
 
 /// What TLS agreed on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Tls<'a> {
     /// 0x0303 or 0x0304.
     pub protocol: u16,
@@ -80,6 +80,8 @@ pub struct Tls<'a> {
     pub sni: &'a [u8],
     /// The client's certificate in DER; empty if none.
     pub client_certificate: &'a [u8],
+    /// When the handshake's two legs began and ended; CLOCK_MONOTONIC, nanoseconds.
+    pub legs_ns: [i64; 4],
 }
 
 /// Why a request could not be opened.
@@ -99,7 +101,8 @@ impl Connection<'_> {
     /// The fixed part; the two pointers are filled in by the slot.
     pub(crate) fn to_raw(self) -> RawConnection {
         let any = self.remote.or(self.local);
-        let tls = self.tls.unwrap_or(Tls { protocol: 0, cipher_suite: 0, sni: &[], client_certificate: &[] });
+        let tls = self.tls.unwrap_or_default();
+        let [tls_leg1_start_ns, tls_leg1_end_ns, tls_leg2_start_ns, tls_leg2_end_ns] = tls.legs_ns;
         let v6 = any.is_some_and(|a| a.is_ipv6());
         RawConnection {
             id: self.id,
@@ -121,6 +124,10 @@ impl Connection<'_> {
             client_certificate: std::ptr::null(),
             sni_len: 0,
             client_certificate_len: 0,
+            tls_leg1_start_ns,
+            tls_leg1_end_ns,
+            tls_leg2_start_ns,
+            tls_leg2_end_ns,
         }
     }
 }

@@ -89,7 +89,10 @@ impl Supervisor {
             timer: None,
             next_look: None,
             exit: None,
-            next_tls_look: tls.as_ref().filter(|tls| tls.has_files()).map(|_| Instant::now() + TLS_LOOK_EVERY),
+            next_tls_look: tls
+                .as_ref()
+                .filter(|tls| tls.has_files())
+                .map(|_| Instant::now() + TLS_LOOK_EVERY),
             tls,
             site,
             bound,

@@ -10,11 +10,11 @@ use mews_process::child::Spawn;
 
 use super::Supervisor;
 use super::worker::{Kind, Worker};
-use crate::tls::News;
 use crate::app::{Hosting, ResolveError, open_log};
 use crate::control::{
     ControlError, FailurePage, ListenerSpec, Role, StdoutLog, SupervisorMessage, WorkerSpec, encode,
 };
+use crate::tls::News;
 
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]

@@ -84,7 +84,9 @@ pub(super) fn key(path: &Path) -> Result<Vec<u8>, TlsProblem> {
             "it is not PEM; convert it: openssl pkey -inform DER -in FILE -out key.pem",
         ));
     }
-    if contains(&bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(&bytes, b"Proc-Type: 4,ENCRYPTED") {
+    if contains(&bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || contains(&bytes, b"Proc-Type: 4,ENCRYPTED")
+    {
         return Err(TlsProblem::of_file(
             KEY,
             path,

@@ -154,7 +154,9 @@ mod tests {
 
         fs::remove_file(folder.path().join("key.pem")).unwrap();
         assert!(keeper.look().is_none());
-        assert!(matches!(keeper.look(), Some(News::Broken(problem)) if problem.to_string().contains("no such file")));
+        assert!(
+            matches!(keeper.look(), Some(News::Broken(problem)) if problem.to_string().contains("no such file"))
+        );
     }
 
     #[test]
@@ -163,7 +165,10 @@ mod tests {
         let (one, other) = (make(&["a.test"]), make(&["b.test"]));
         let good = options(folder.path(), &one);
         let missing = TlsOptions { tls_key: Vec::new(), ..good.clone() };
-        assert!(refused(missing).contains("cert.pem: its private key is missing; name the key's file with --tls-key"));
+        assert!(
+            refused(missing)
+                .contains("cert.pem: its private key is missing; name the key's file with --tls-key")
+        );
         let mixed = TlsOptions { tls_key: vec![put(folder.path(), "other.pem", &other.key)], ..good.clone() };
         let text = refused(mixed);
         assert!(text.contains("other.pem: the key does not match the certificate"), "{text}");
@@ -173,7 +178,8 @@ mod tests {
         let twice = TlsOptions { tls_key: good.tls_cert.clone(), ..good.clone() };
         assert!(refused(twice).contains("is it meant for --tls-cert?"));
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        let locked = TlsOptions { tls_key: vec![put(folder.path(), "locked.pem", encrypted)], ..good.clone() };
+        let locked =
+            TlsOptions { tls_key: vec![put(folder.path(), "locked.pem", encrypted)], ..good.clone() };
         assert!(refused(locked).contains("locked.pem: the key is encrypted; decrypt it (openssl pkey"));
         let gone = TlsOptions { tls_cert: vec![folder.path().join("gone.pem")], ..good.clone() };
         assert!(refused(gone).contains("gone.pem: there is no such file"));
@@ -201,7 +207,10 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         let made = Made { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() };
         let (_, warnings) = Keeper::new(options(folder.path(), &made), &[]).unwrap();
-        assert!(warnings[0].contains("cert.pem: the certificate has expired on Jan  1 00:00:00 2002"), "{warnings:?}");
+        assert!(
+            warnings[0].contains("cert.pem: the certificate has expired on Jan  1 00:00:00 2002"),
+            "{warnings:?}"
+        );
     }
 
     #[test]

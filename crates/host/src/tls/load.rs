@@ -18,7 +18,10 @@ pub(super) struct Loaded {
 }
 
 /// Reads everything. `stand_in` is used when no certificate is named.
-pub(super) fn load(options: &TlsOptions, stand_in: Option<&CertificateMaterial>) -> Result<Loaded, TlsProblem> {
+pub(super) fn load(
+    options: &TlsOptions,
+    stand_in: Option<&CertificateMaterial>,
+) -> Result<Loaded, TlsProblem> {
     let mut warnings = Vec::new();
     let password = options.tls_password_file.as_deref().map(password).transpose()?;
     let mut certificates = Vec::new();
@@ -29,7 +32,11 @@ pub(super) fn load(options: &TlsOptions, stand_in: Option<&CertificateMaterial>)
             Some(key) => (key, path),
             None => {
                 let key_path = keys.next().ok_or_else(|| {
-                    TlsProblem::of_file(CERT, path, "its private key is missing; name the key's file with --tls-key")
+                    TlsProblem::of_file(
+                        CERT,
+                        path,
+                        "its private key is missing; name the key's file with --tls-key",
+                    )
                 })?;
                 (file::key(key_path)?, key_path)
             }
@@ -52,6 +59,10 @@ pub(super) fn load(options: &TlsOptions, stand_in: Option<&CertificateMaterial>)
     }
     certificates.extend(stand_in.cloned());
     let client_ca = options.client_ca.as_deref().map(file::authorities).transpose()?.unwrap_or_default();
+    if let (Some(path), ClientCertificates::None) = (&options.client_ca, options.client_certificates) {
+        let text = "clients are not asked for certificates; add --client-certificates allow or require";
+        return Err(TlsProblem::of_file("--client-ca", path, text));
+    }
     if options.client_certificates != ClientCertificates::None && client_ca.is_empty() {
         warnings.push(
             "clients' certificates of any origin are accepted, because there is no --client-ca; the app must judge them"
@@ -103,7 +114,9 @@ fn explain(error: &TlsError, path: &Path, key_path: &Path) -> TlsProblem {
         TlsError::Key(_) if !in_one => TlsProblem::of_file(
             "--tls-key",
             key_path,
-            format!("{error}; RSA (2048 to 8192 bits), ECDSA (P-256, P-384, P-521) and Ed25519 keys can be used"),
+            format!(
+                "{error}; RSA (2048 to 8192 bits), ECDSA (P-256, P-384, P-521) and Ed25519 keys can be used"
+            ),
         ),
         _ => TlsProblem::of_file(CERT, path, error.to_string()),
     }

@@ -32,7 +32,7 @@ pub(crate) struct TlsOptions {
     pub(crate) client_certificates: ClientCertificates,
 
     /// Authorities (PEM) whose client certificates are accepted; any certificate without this
-    #[arg(long, value_name = "PEM", requires = "client_certificates")]
+    #[arg(long, value_name = "PEM")]
     pub(crate) client_ca: Option<PathBuf>,
 }
 

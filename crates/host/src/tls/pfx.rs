@@ -51,7 +51,9 @@ pub(super) fn open(path: &Path, bytes: &[u8], password: Option<&str>) -> Result<
             certificate.subject() == last.issuer() && certificate.subject() != certificate.issuer()
         });
         match issuer {
-            Some(issuer) if !chain.iter().any(|known| known.as_der() == issuer.as_der()) => chain.push(issuer),
+            Some(issuer) if !chain.iter().any(|known| known.as_der() == issuer.as_der()) => {
+                chain.push(issuer)
+            }
             _ => break,
         }
     }

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn it_is_for_localhost_and_the_names_of_the_urls() {
-        let urls = parse_urls("https://shop.test:0;http://other.test:0;https://*:0;https://192.0.2.1:0").unwrap();
+        let urls =
+            parse_urls("https://shop.test:0;http://other.test:0;https://*:0;https://192.0.2.1:0").unwrap();
         let facts = make(&urls).unwrap().check().unwrap();
         assert_eq!(facts.names, ["localhost", "shop.test"]);
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();

@@ -8,6 +8,8 @@
 //! with none held.
 
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handler;
 mod held;
 mod link;
@@ -30,7 +32,7 @@ pub use upstream::{Upstream, UpstreamStats};
 /// Chooses where a request goes.
 pub trait Backend: Send + Sync + 'static {
     /// Called for every request on an I/O thread; must not block. Forwards at once, or keeps the request until there
-    /// is an upstream for it.
+    /// is an upstream for it. Called again for a request of which nothing was sent before its upstream was closed.
     fn route(&self, request: Held);
 }
 

@@ -1,6 +1,7 @@
 //! The life of one forwarded exchange: held, waiting for a connection, moving bytes, over. Everything that happens to
 //! either side ends up in [`Relay::advance`], on whichever I/O thread it happens.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -20,6 +21,14 @@ use crate::reactor::Shard;
 use crate::stats::Counters;
 use crate::sync::lock;
 
+/// How often a request on which nothing was sent goes back to the backend.
+const RETURNS_MAX: u8 = 3;
+/// How long a request is kept that met a port on which nobody listens. An upstream whose process has ended is closed
+/// within that time, and the request is another one's.
+const REFUSED_MS: u64 = 500;
+/// How often it is looked whether that is so.
+const REFUSED_CHECK_MS: u64 = 10;
+
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -38,6 +47,8 @@ enum Phase {
     /// Waits for a connection, or for its shard's thread.
     Queued,
     Active,
+    /// Nobody listened, so nothing was sent: waits for the upstream to be closed.
+    Refused,
     Over,
 }
 
@@ -51,8 +62,12 @@ struct Inner {
     upstream: Option<Arc<Upstream>>,
     /// Holds a permit to make a connection.
     permit: bool,
-    /// The head has been completed with what the upstream wants.
-    sealed: bool,
+    /// The head has been completed with what the upstream wants; its length before that.
+    sealed: Option<usize>,
+    /// How often the request went back to the backend.
+    returns: u8,
+    /// While refused: until when, and why.
+    refused: Option<(u64, io::Error)>,
     state: State,
 }
 
@@ -84,7 +99,9 @@ impl Relay {
                 link: None,
                 upstream: None,
                 permit: false,
-                sealed: false,
+                sealed: None,
+                returns: 0,
+                refused: None,
                 state: State::new(shape, head, options),
             }),
         }
@@ -115,7 +132,7 @@ impl Relay {
         inner.exchange = Some(exchange);
         if upstream.is_closed() {
             inner.upstream = Some(upstream.clone());
-            self.conclude(inner, Stop::Failed(Failure::Closed));
+            self.fail(inner, Stop::Failed(Failure::Closed));
         } else if here {
             self.connect(inner, &shard, upstream, false);
         } else {
@@ -151,7 +168,8 @@ impl Relay {
                 return;
             }
         };
-        if !std::mem::replace(&mut inner.sealed, true) {
+        if inner.sealed.is_none() {
+            inner.sealed = Some(inner.state.head.len());
             inner.state.head.extend_from_slice(upstream.head_end());
         }
         let stop = loop {
@@ -201,7 +219,7 @@ impl Relay {
             inner.permit = permit;
             inner.upstream = Some(upstream.clone());
         }
-        self.conclude(inner, stop);
+        self.fail(inner, stop);
     }
 
     /// Gets the permit to make a connection, or has the relay wait for one.
@@ -242,6 +260,10 @@ impl Relay {
             Cause::BodyReady => inner.state.body_ready(),
             Cause::Writable => inner.state.writable(),
         }
+        if inner.phase == Phase::Refused {
+            self.look_again(inner);
+            return;
+        }
         let Inner { phase: Phase::Active, exchange: Some(exchange), link: Some(link), state, .. } =
             &mut *inner
         else {
@@ -267,7 +289,77 @@ impl Relay {
                     relay.connect(inner, &shard, &upstream, false);
                 }
             }
-            Err(stop) => self.conclude(inner, stop),
+            Err(stop) => self.fail(inner, stop),
+        }
+    }
+
+    /// Concludes, unless the request was not sent and may be answered by another upstream.
+    fn fail(&self, mut inner: MutexGuard<'_, Inner>, stop: Stop) {
+        let upstream = inner.link.as_ref().map(|link| link.upstream()).or(inner.upstream.as_ref());
+        let closed = upstream.is_some_and(|upstream| upstream.is_closed());
+        let again = inner.returns < RETURNS_MAX;
+        match stop {
+            Stop::Failed(Failure::Closed | Failure::Connect(_)) if closed && again => self.give_back(inner),
+            Stop::Failed(Failure::Connect(error))
+                if error.kind() == io::ErrorKind::ConnectionRefused && again && inner.link.is_some() =>
+            {
+                if std::mem::take(&mut inner.permit)
+                    && let Some(link) = inner.link.clone()
+                {
+                    link.upstream().release_permit(link.shard());
+                }
+                inner.phase = Phase::Refused;
+                inner.refused = Some((clock::coarse_ms() + REFUSED_MS, error));
+                self.look_again(inner);
+            }
+            stop => self.conclude(inner, stop),
+        }
+    }
+
+    /// Whether the upstream on which nobody listens has been closed by now.
+    fn look_again(&self, mut inner: MutexGuard<'_, Inner>) {
+        let now = clock::coarse_ms();
+        let Inner { link: Some(link), refused, .. } = &mut *inner else { return };
+        if link.upstream().is_closed() {
+            self.give_back(inner);
+        } else if let Some((_, error)) = refused.take_if(|(until, _)| now >= *until) {
+            self.conclude(inner, Stop::Failed(Failure::Connect(error)));
+        } else {
+            link.io.set_deadline(now + REFUSED_CHECK_MS);
+        }
+    }
+
+    /// Has the backend choose again.
+    fn give_back(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.phase = Phase::Held;
+        inner.returns += 1;
+        inner.refused = None;
+        inner.state.waiting_since = 0;
+        if let Some(length) = inner.sealed.take() {
+            inner.state.head.truncate(length);
+        }
+        let (link, upstream) = (inner.link.take(), inner.upstream.take());
+        let permit = std::mem::take(&mut inner.permit);
+        let Some(exchange) = inner.exchange.take() else { return };
+        drop(inner);
+        if let Some(link) = &link {
+            link.detach();
+            link.end(Ending::Close);
+        }
+        let shard = exchange.shard().clone();
+        if let Some(upstream) = link.as_ref().map(|link| link.upstream()).or(upstream.as_ref()) {
+            if permit {
+                upstream.release_permit(&shard);
+            }
+            if link.is_none() {
+                lock(&upstream.slot(&shard).pool).forget(self);
+            }
+            upstream.slot(&shard).in_flight.fetch_sub(1, Ordering::SeqCst);
+        }
+        if shard.driven_here() {
+            exchange.run();
+        } else {
+            shard.call(Box::new(move || exchange.run()));
         }
     }
 
@@ -281,7 +373,7 @@ impl Relay {
                 drop(inner);
                 exchange.abort();
             }
-            Phase::Queued | Phase::Active => self.conclude(inner, Stop::ClientGone),
+            Phase::Queued | Phase::Active | Phase::Refused => self.conclude(inner, Stop::ClientGone),
             Phase::Over => {}
         }
     }
@@ -289,7 +381,7 @@ impl Relay {
     /// The connection's task has ended without the relay's doing.
     pub(super) fn lost(&self) {
         let inner = lock(&self.inner);
-        if matches!(inner.phase, Phase::Queued | Phase::Active) {
+        if matches!(inner.phase, Phase::Queued | Phase::Active | Phase::Refused) {
             self.conclude(inner, Stop::Cut);
         }
     }

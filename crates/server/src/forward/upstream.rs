@@ -70,7 +70,7 @@ impl Upstream {
     }
 
     /// Begins no request any more and closes the idle connections; requests in flight go on. A request forwarded
-    /// after this is answered with 502.3 and never sent.
+    /// after this is never sent: it goes back to the backend, and is answered with 502.3 if that insists.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for slot in &self.slots {

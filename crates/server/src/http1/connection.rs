@@ -252,7 +252,11 @@ impl Http1 {
         let limits = server.limits();
         let parsed = head::parse(bytes, fields).and_then(|head| {
             let too_large = |most| head.framing.content_length.is_some_and(|length| length > most);
-            if limits.refuse_announced_body && limits.max_request_body.is_some_and(too_large) { Err(Rejection::BODY) } else { Ok(head) }
+            if limits.refuse_announced_body && limits.max_request_body.is_some_and(too_large) {
+                Err(Rejection::BODY)
+            } else {
+                Ok(head)
+            }
         });
         let head = match parsed {
             Ok(head) => head,

@@ -7,6 +7,8 @@ mod conn;
 mod connection;
 mod ending;
 mod framing;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod host;
 mod rejection;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use mews_model::StatusCode;
+
 /// What a page says. All texts are plain; they are escaped where they are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
@@ -37,12 +39,9 @@ pub struct Details {
 }
 
 impl Page {
-    /// `500.31`, or `503` without a sub-status.
+    /// `500.31`, or `503` without a sub-status; the log and `mews explain` write it in the same way.
     pub fn code(&self) -> String {
-        match self.sub_status {
-            0 => self.status.to_string(),
-            sub => format!("{}.{sub}", self.status),
-        }
+        StatusCode::new(self.status, self.sub_status).to_string()
     }
 
     pub(super) fn text(&self) -> String {
@@ -161,5 +160,7 @@ mod tests {
         assert!(page().text().starts_with("500.31 No <runtime>"));
         let bare = Page { status: 503, title: "T".into(), ..Page::default() };
         assert_eq!(bare.text(), "503 T\n");
+        let unlaunched = Page { status: 500, title: "T".into(), ..Page::default() };
+        assert_eq!(unlaunched.text(), "500.0 T\n", "500.0 is a number of its own");
     }
 }

@@ -48,10 +48,8 @@ impl CertificateMaterial {
         let facts = CertificateFacts::of(first)?;
         let key = PrivateKeyDer::try_from(self.key.clone())
             .map_err(|_| TlsError::Key("it is no PKCS#8, PKCS#1 or SEC1 key".to_owned()))?;
-        let key = provider
-            .key_provider
-            .load_private_key(key)
-            .map_err(|error| TlsError::Key(error.to_string()))?;
+        let key =
+            provider.key_provider.load_private_key(key).map_err(|error| TlsError::Key(error.to_string()))?;
         let chain = self.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
         let mut certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {

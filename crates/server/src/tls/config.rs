@@ -118,8 +118,7 @@ impl Current {
             .with_cert_resolver(certificates);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
-        config.ticketer =
-            aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Setup(error.to_string()))?;
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Setup(error.to_string()))?;
         // Requests that arrive before the handshake has ended could be replayed.
         config.max_early_data_size = 0;
         Ok(Self {

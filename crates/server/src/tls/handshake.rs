@@ -49,7 +49,8 @@ pub(crate) struct Opening {
     stream: Option<TcpStream>,
     current: Arc<Current>,
     session: Option<Session>,
-    started_ns: i64,
+    /// See [`TlsInfo::legs_ns`].
+    legs_ns: [i64; 4],
     /// Coarse time at which it is given up.
     until: u64,
 }
@@ -75,7 +76,7 @@ impl Opening {
             stream: Some(stream),
             current,
             session: Some(Session::new(connection)),
-            started_ns: 0,
+            legs_ns: [0; 4],
             until,
         })
     }
@@ -94,7 +95,7 @@ impl Opening {
         let (Some(stream), Some(session)) = (&self.stream, &mut self.session) else {
             return Poll::Ready(Opened::Failed);
         };
-        if self.started_ns == 0 {
+        if self.legs_ns[0] == 0 {
             if !self.io.can_read() {
                 return Poll::Pending;
             }
@@ -109,9 +110,9 @@ impl Opening {
             if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_alphabetic() {
                 return Poll::Ready(self.plain());
             }
-            self.started_ns = clock::now_ns();
+            self.legs_ns[0] = clock::now_ns();
         }
-        match shake(session, stream, &self.io) {
+        match shake(session, stream, &self.io, &mut self.legs_ns) {
             Ok(true) => Poll::Ready(self.secured()),
             Ok(false) => Poll::Pending,
             Err(error) => {
@@ -143,8 +144,7 @@ impl Opening {
             cipher_suite: connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite())),
             server_name: connection.server_name().map(str::to_ascii_lowercase).unwrap_or_default(),
             client_certificate: chain.and_then(<[_]>::first).map(|first| first.as_ref().into()),
-            handshake_start_ns: self.started_ns,
-            handshake_end_ns: clock::now_ns(),
+            legs_ns: self.legs_ns,
         };
         let gate = self.current.clients.gate(chain);
         // The first request may have come along with the handshake's end and lie decrypted in the session.
@@ -154,9 +154,16 @@ impl Opening {
 }
 
 /// Goes on as far as it gets without waiting. Answers whether the handshake is over and everything has been sent.
-fn shake(session: &mut Session, stream: &TcpStream, io: &Io) -> io::Result<bool> {
+fn shake(session: &mut Session, stream: &TcpStream, io: &Io, legs_ns: &mut [i64; 4]) -> io::Result<bool> {
     loop {
-        if session.flush(stream)?.held {
+        let flushed = session.flush(stream)?;
+        if flushed.sent > 0 {
+            legs_ns[3] = clock::now_ns();
+            if legs_ns[1] == 0 {
+                legs_ns[1] = legs_ns[3];
+            }
+        }
+        if flushed.held {
             return Ok(false);
         }
         if !session.connection().is_handshaking() {
@@ -166,7 +173,14 @@ fn shake(session: &mut Session, stream: &TcpStream, io: &Io) -> io::Result<bool>
             return Ok(false);
         }
         io.begin_read();
-        match session.pull(stream) {
+        let pulled = session.pull(stream);
+        if pulled.is_ok() {
+            legs_ns[3] = clock::now_ns();
+            if legs_ns[1] != 0 && legs_ns[2] == 0 {
+                legs_ns[2] = legs_ns[3];
+            }
+        }
+        match pulled {
             Ok(pulled) if pulled.count == 0 => {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
@@ -198,8 +212,7 @@ impl Future for Opening {
     type Output = Opened;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Opened> {
-        let opened = self.get_mut().advance();
-        opened
+        self.get_mut().advance()
     }
 }
 

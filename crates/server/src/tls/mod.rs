@@ -38,8 +38,7 @@ pub struct TlsInfo {
     pub server_name: String,
     /// The client's certificate in DER. Whether it was checked is a matter of the listener's settings.
     pub client_certificate: Option<Box<[u8]>>,
-    /// `CLOCK_MONOTONIC` nanoseconds when the client's first bytes were looked at.
-    pub handshake_start_ns: i64,
-    /// The same when the handshake had ended.
-    pub handshake_end_ns: i64,
+    /// `CLOCK_MONOTONIC` nanoseconds of the handshake: the client's hello came, it was answered, the client's second
+    /// flight came, the handshake was over.
+    pub legs_ns: [i64; 4],
 }

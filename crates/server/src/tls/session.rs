@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use mio::net::TcpStream;
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustls::ServerConnection;
 
 use crate::output::{Sent, socket};
@@ -17,6 +18,8 @@ use crate::output::{Sent, socket};
 const HELD: usize = 64 * 1024;
 /// Most bytes of a file that are read at once.
 const FILE_PIECE: u64 = 64 * 1024;
+/// Bytes read ahead while more keeps coming than the connection takes at once.
+const AHEAD: usize = 32 * 1024;
 /// Longest list of parts that is written at once.
 const PARTS: usize = 8;
 
@@ -24,6 +27,7 @@ const PARTS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: ServerConnection,
+    ahead: Ahead,
     /// Our direction has ended, or is about to.
     finishing: bool,
     /// The other side broke the protocol: nothing can be sent or received any more.
@@ -60,7 +64,7 @@ pub(super) struct Pulled {
 impl Session {
     pub(super) fn new(mut connection: ServerConnection) -> Self {
         connection.set_buffer_limit(Some(HELD));
-        Self { connection, finishing: false, failed: false }
+        Self { connection, ahead: Ahead::default(), finishing: false, failed: false }
     }
 
     pub(super) fn connection(&self) -> &ServerConnection {
@@ -97,7 +101,11 @@ impl Session {
                     Err(_) => return Ok(Taken { count, more: true }),
                 }
             }
-            return if count > 0 { Ok(Taken { count, more: false }) } else { Err(io::ErrorKind::WouldBlock.into()) };
+            return if count > 0 {
+                Ok(Taken { count, more: false })
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
         }
     }
 
@@ -125,9 +133,8 @@ impl Session {
         if self.failed {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let mut source = Source { stream, drained: false };
-        let count = self.connection.read_tls(&mut source)?;
-        let drained = source.drained;
+        let count = self.connection.read_tls(&mut Source { stream, ahead: &mut self.ahead })?;
+        let drained = self.ahead.is_dry();
         if let Err(error) = self.connection.process_new_packets() {
             self.failed = true;
             // The alert that tells the client.
@@ -213,18 +220,80 @@ impl Session {
     }
 }
 
+/// Encrypted bytes that were read and not taken yet. Empty, and without memory, unless the client sends faster than
+/// the connection takes: that asks for 4 KiB at a time.
+#[derive(Debug, Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    taken: usize,
+    /// The last read from the socket found less than it had room for.
+    drained: bool,
+    /// The last read did not: there is much to read.
+    busy: bool,
+}
+
+impl Ahead {
+    /// Whether neither the socket nor this has more.
+    fn is_dry(&self) -> bool {
+        self.drained && self.bytes.is_empty()
+    }
+
+    fn note(&mut self, count: usize, room: usize) {
+        self.drained = count < room;
+        self.busy = !self.drained;
+    }
+
+    fn fill(&mut self, stream: &TcpStream) -> io::Result<()> {
+        self.bytes.reserve(AHEAD);
+        let room = self.bytes.capacity();
+        let count = loop {
+            let into = rustix::buffer::spare_capacity(&mut self.bytes);
+            match rustix::net::recv(stream, into, RecvFlags::empty()) {
+                Err(Errno::INTR) => {}
+                Ok((count, _)) => break count,
+                Err(error) => {
+                    *self = Self { drained: true, ..Self::default() };
+                    return Err(error.into());
+                }
+            }
+        };
+        self.note(count, room);
+        Ok(())
+    }
+
+    fn take(&mut self, into: &mut [u8]) -> usize {
+        let rest = &self.bytes[self.taken..];
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        self.taken += count;
+        if self.taken == self.bytes.len() {
+            self.taken = 0;
+            self.bytes.clear();
+            if self.drained {
+                self.bytes = Vec::new();
+            }
+        }
+        count
+    }
+}
+
 /// The socket as something to read from.
 struct Source<'a> {
     stream: &'a TcpStream,
-    /// The last read found less than it had room for.
-    drained: bool,
+    ahead: &'a mut Ahead,
 }
 
 impl io::Read for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = socket::receive(self.stream.as_fd(), into)?;
-        self.drained = count < into.len();
-        Ok(count)
+        if self.ahead.bytes.is_empty() {
+            if !self.ahead.busy {
+                let count = socket::receive(self.stream.as_fd(), into)?;
+                self.ahead.note(count, into.len());
+                return Ok(count);
+            }
+            self.ahead.fill(self.stream)?;
+        }
+        Ok(self.ahead.take(into))
     }
 }
 

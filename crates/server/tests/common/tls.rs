@@ -136,11 +136,7 @@ pub(crate) struct TlsClient {
 
 impl TlsClient {
     /// Connects and finishes the handshake.
-    pub(crate) fn connect(
-        address: SocketAddr,
-        config: &Arc<ClientConfig>,
-        name: &str,
-    ) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -63,6 +63,10 @@ internal abstract partial class MewsHttpContext : IHttpSysRequestTimingFeature, 
         RawExchange* exchange = Exchange();
         timestamps[(int)HttpSysRequestTimingType.ConnectionStart] = exchange->connection->started_ns;
         timestamps[(int)HttpSysRequestTimingType.DataStart] = exchange->parse_start_ns;
+        timestamps[(int)HttpSysRequestTimingType.TlsHandshakeLeg1Start] = exchange->connection->tls_leg1_start_ns;
+        timestamps[(int)HttpSysRequestTimingType.TlsHandshakeLeg1End] = exchange->connection->tls_leg1_end_ns;
+        timestamps[(int)HttpSysRequestTimingType.TlsHandshakeLeg2Start] = exchange->connection->tls_leg2_start_ns;
+        timestamps[(int)HttpSysRequestTimingType.TlsHandshakeLeg2End] = exchange->connection->tls_leg2_end_ns;
         if (_version >= 20)
         {
             bool http3 = _version >= 30;

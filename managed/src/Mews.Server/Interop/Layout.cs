@@ -116,6 +116,10 @@ internal static unsafe class Layout
         Field(text, "RawConnection.client_certificate", start, &it.client_certificate);
         Field(text, "RawConnection.sni_len", start, &it.sni_len);
         Field(text, "RawConnection.client_certificate_len", start, &it.client_certificate_len);
+        Field(text, "RawConnection.tls_leg1_start_ns", start, &it.tls_leg1_start_ns);
+        Field(text, "RawConnection.tls_leg1_end_ns", start, &it.tls_leg1_end_ns);
+        Field(text, "RawConnection.tls_leg2_start_ns", start, &it.tls_leg2_start_ns);
+        Field(text, "RawConnection.tls_leg2_end_ns", start, &it.tls_leg2_end_ns);
         Size(text, "RawConnection", sizeof(RawConnection));
     }
 

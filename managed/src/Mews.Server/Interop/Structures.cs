@@ -100,6 +100,10 @@ internal unsafe struct RawConnection
     public byte* client_certificate;
     public uint sni_len;
     public uint client_certificate_len;
+    public long tls_leg1_start_ns;
+    public long tls_leg1_end_ns;
+    public long tls_leg2_start_ns;
+    public long tls_leg2_end_ns;
 }
 
 /// <summary>One request and its response, in a slot that is pooled and never freed.</summary>

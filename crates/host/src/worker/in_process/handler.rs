@@ -34,6 +34,7 @@ impl Handler for InProcessHandler {
                 cipher_suite: tls.cipher_suite,
                 sni: tls.server_name.as_bytes(),
                 client_certificate: tls.client_certificate.as_deref().unwrap_or_default(),
+                legs_ns: tls.legs_ns,
             }),
         };
         let request = Request {

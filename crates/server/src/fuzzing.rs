@@ -1,0 +1,4 @@
+//! Entries for fuzzers: bytes go in as a peer would send them, and a panic says that something does not hold.
+
+pub use crate::forward::fuzzing::reply;
+pub use crate::http1::fuzzing::request;
