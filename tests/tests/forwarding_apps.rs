@@ -271,8 +271,8 @@ fn a_session_with_a_server_of_the_model_context_protocol() {
         "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
     let response = say(&mut client, None, &initialize);
     assert_eq!(event(&response)["result"]["protocolVersion"], "2025-03-26");
-    let session = response.header("Mcp-Session-Id").unwrap().to_owned();
-    let session = Some(session.as_str());
+    let id = response.header("Mcp-Session-Id").unwrap().to_owned();
+    let session = Some(id.as_str());
     let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     assert_eq!(say(&mut client, session, &initialized).status, 202);
     let listed =
@@ -290,15 +290,14 @@ fn a_session_with_a_server_of_the_model_context_protocol() {
     assert_eq!(say(&mut client, Some("no such session"), &initialized).status, 404);
     // A stream for what the server has to say stays open beside other requests, until the client leaves.
     let mut listener = host.client();
-    let listen =
-        Request::get("/").header("Accept", "text/event-stream").header("Mcp-Session-Id", session.unwrap());
+    let listen = Request::get("/").header("Accept", "text/event-stream").header("Mcp-Session-Id", &id);
     listener.send(&listen.bytes()).unwrap();
     let head = listener.head("GET").unwrap();
     assert_eq!((head.status, head.header("Content-Type")), (200, Some("text/event-stream")));
     let pong = event(&say(&mut client, session, &json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" })));
     assert_eq!(pong["id"], 5);
     drop(listener);
-    let end = Request::new("DELETE", "/").header("Mcp-Session-Id", session.unwrap());
+    let end = Request::new("DELETE", "/").header("Mcp-Session-Id", &id);
     assert_eq!(client.request(&end).unwrap().status, 200);
     drop(client);
     host.wait_log(0, "[1001]");

@@ -134,9 +134,12 @@ fn of_two_processes_one_goes_on_serving() {
     assert_ne!(pids[0], pids[1]);
     assert_eq!(pids[..2], pids[2..]);
     kill_app(&host, pids[0]);
-    let after = turns(4);
-    assert!(after.contains(&pids[1]) && !after.contains(&pids[0]), "{pids:?} {after:?}");
-    assert_ne!(after[0], after[1]);
+    // Nobody waits for the one that is started again: the other answers meanwhile.
+    assert_eq!(turns(1), [pids[1]]);
+    wait::until_true("the killed process has a successor in its place", PATIENCE, || {
+        let after = turns(2);
+        after[0] != after[1] && !after.contains(&pids[0])
+    });
     assert_eq!(host.programs().len(), 2);
     host.stop();
 }

@@ -55,7 +55,7 @@ fn one_line_says_what_listens_where() {
     for part in [
         format!("listening on http://127.0.0.1:{}", host.port()),
         "Minimal".to_owned(),
-        if MODEL.is_out_of_process() { " out-of-process ".to_owned() } else { " in-process ".to_owned() },
+        if MODEL.is_out_of_process() { ", out-of-process".to_owned() } else { ", in-process".to_owned() },
         runtime.to_owned(),
         format!("(pid {})", host.workers()[0]),
     ] {

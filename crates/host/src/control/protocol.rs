@@ -36,7 +36,7 @@ pub(crate) enum Role {
     /// Hosts an app out-of-process: starts its processes and forwards to them.
     OutOfProcess(Box<ProcessSpec>),
     /// Answers every request with a failure.
-    FailurePage(FailurePage),
+    FailurePage(Box<FailurePage>),
 }
 
 /// One listening socket.
@@ -181,7 +181,7 @@ pub(crate) enum SupervisorMessage {
     /// Stop taking connections, finish what there is, and end.
     Stop,
     /// Show this failure from now on (role `FailurePage` only).
-    ShowFailure(FailurePage),
+    ShowFailure(Box<FailurePage>),
     /// Use these certificates for TLS handshakes from now on.
     Certificates(TlsSpec),
 }

@@ -78,7 +78,7 @@ impl Supervisor {
             environment: std::env::vars_os().collect(),
             directory: None,
         };
-        let role = Role::FailurePage(self.page(failure));
+        let role = Role::FailurePage(Box::new(self.page(failure)));
         if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role, None) {
             self.never_ran(id, Failure::new(StatusCode::START_FAILED, error.to_string()));
         }
@@ -87,7 +87,7 @@ impl Supervisor {
     /// Tells a worker to show another failure.
     pub(super) fn update_page(&mut self, id: WorkerId, failure: Failure) {
         let page = self.page(failure);
-        self.tell(id, &SupervisorMessage::ShowFailure(page));
+        self.tell(id, &SupervisorMessage::ShowFailure(Box::new(page)));
     }
 
     /// Tells a worker to stop.

@@ -30,11 +30,13 @@ struct Known {
 pub(super) struct Answers {
     pages: Box<Pages>,
     known: Mutex<HashMap<String, Known>>,
+    /// Until when nothing is logged about a rule, by its name.
+    quiet: Mutex<HashMap<String, u64>>,
 }
 
 impl Answers {
     pub(super) fn new(pages: Box<Pages>) -> Self {
-        Self { pages, known: Mutex::default() }
+        Self { pages, known: Mutex::default(), quiet: Mutex::default() }
     }
 
     /// The page for a request that filtering refused.
@@ -87,6 +89,21 @@ impl Answers {
             ..Page::default()
         };
         PageHandler::new(&page).with_reason(phrase)
+    }
+
+    /// Whether it is time to log something about this rule again.
+    pub(super) fn may_tell(&self, rule: &str) -> bool {
+        let now = clock::coarse_ms();
+        let mut quiet = lock(&self.quiet);
+        match quiet.get_mut(rule) {
+            Some(until) if now < *until => return false,
+            Some(until) => *until = now + QUIET_MS,
+            // There are as many as the file has.
+            None => {
+                quiet.insert(rule.to_owned(), now + QUIET_MS);
+            }
+        }
+        true
     }
 
     /// The answer when a rule is at fault.

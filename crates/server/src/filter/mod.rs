@@ -77,7 +77,9 @@ impl FilterHandler {
             },
             files: &*self.files,
         });
-        if let Some(rule) = applied.gave_up_on {
+        if let Some(rule) = applied.gave_up_on
+            && self.answers.may_tell(&rule)
+        {
             tracing::warn!(
                 rule,
                 "a pattern of the rewrite rule took too many steps and was taken for not matching; make it simpler"
@@ -100,9 +102,11 @@ impl FilterHandler {
                 self.answer(head, exchange, Arc::new(page));
             }
             Outcome::Broken { rule, problem } => {
-                tracing::error!(
-                    "the rewrite rule '{rule}' cannot be applied: {problem}; mend it in web.config"
-                );
+                if self.answers.may_tell(&rule) {
+                    tracing::error!(
+                        "the rewrite rule '{rule}' cannot be applied: {problem}; mend it in web.config"
+                    );
+                }
                 self.answer(head, exchange, self.answers.broken());
             }
             Outcome::Abort => exchange.attach(Arc::new(Answered::Reset)),

@@ -38,6 +38,12 @@ impl Processes {
         self.ready.get(slot.0)?.swap(upstream)
     }
 
+    /// A process that is ready, but not that of `slot`.
+    pub(super) fn other_ready(&self, slot: Slot) -> Option<Arc<Upstream>> {
+        let others = self.ready.iter().enumerate().filter(|(index, _)| *index != slot.0);
+        others.filter_map(|(_, ready)| ready.load_full()).min_by_key(|upstream| upstream.in_flight())
+    }
+
     /// Brings something to the manager; a request that comes after its end is answered.
     pub(super) fn tell(&self, message: Message) {
         if let Some(Message::Request(_, request)) = self.inbox.push(message) {

@@ -1,7 +1,7 @@
 //! The thread that owns the processes: waits for anything to happen, tells the machine, and performs what that
 //! decides.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub(super) struct Manager<'a> {
     pub(super) events: VecDeque<ProcessEvent>,
     /// Requests that wait for their slot.
     pub(super) waiting: BTreeMap<Slot, Vec<Held>>,
+    /// Slots that have had a process which was ready.
+    pub(super) began_once: BTreeSet<Slot>,
     pub(super) runs: BTreeMap<RunId, Run>,
     /// What the run that was killed last had printed.
     pub(super) last_words: Option<(RunId, String)>,
@@ -69,6 +71,7 @@ impl<'a> Manager<'a> {
             machine: ProcessManager::new(settings, Moment::default()),
             events: VecDeque::new(),
             waiting: BTreeMap::new(),
+            began_once: BTreeSet::new(),
             runs: BTreeMap::new(),
             last_words: None,
             timer: None,
@@ -143,7 +146,12 @@ impl<'a> Manager<'a> {
             return;
         }
         let (route, effects) = self.machine.request(slot, self.now());
+        // While a process that was there is started again, its requests go to the others.
+        let other = (self.began_once.contains(&slot) && !matches!(route, Route::Ready(_)))
+            .then(|| self.processes.other_ready(slot))
+            .flatten();
         match route {
+            _ if let Some(upstream) = &other => request.forward(upstream),
             Route::Ready(run) => match self.runs.get(&run).and_then(|run| run.upstream.as_ref()) {
                 Some(upstream) => request.forward(upstream),
                 None => tracing::error!("run {run} is ready and cannot be forwarded to"),

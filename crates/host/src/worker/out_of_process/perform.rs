@@ -119,6 +119,7 @@ impl Manager<'_> {
         run.upstream = Some(Arc::clone(&upstream));
         let pid = run.listening_pid();
         self.processes.set_ready(slot, Some(Arc::clone(&upstream)));
+        self.began_once.insert(slot);
         for request in self.waiting.remove(&slot).into_iter().flatten() {
             if !request.is_abandoned() {
                 request.forward(&upstream);

@@ -201,7 +201,9 @@ fn redirects(set: &Set, report: &mut Report<'_>) -> Vec<Rule> {
         let pattern = if set.is("childOnly") { "^([^/]*)$" } else { "^(.*)$" };
         let exact = set.is("exactDestination");
         let at = set.place("destination");
-        rules.push((PatternSyntax::EcmaScript, pattern.to_owned(), target(destination, exact), at));
+        // An exact destination is all there is: neither path nor query follows that it does not name.
+        let url = target(destination, exact).map(|(url, own_query)| (url, own_query || exact));
+        rules.push((PatternSyntax::EcmaScript, pattern.to_owned(), url, at));
     }
     let mut made = Vec::new();
     for (pattern_syntax, pattern, url, at) in rules {

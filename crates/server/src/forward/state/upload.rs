@@ -51,8 +51,8 @@ impl State {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => 0,
             Err(error) => {
                 let refused = self.refused(link, error);
-                if matches!(refused, Err(Stop::Stale)) {
-                    // The next connection gets it.
+                if refused.is_err() {
+                    // The next connection gets it, if there is to be one.
                     self.out.extend_from_slice(bytes);
                 }
                 return refused.map(|()| true);
@@ -147,7 +147,7 @@ impl State {
         }
         if at > start {
             let sent = self.transmit(link, &bytes[start..at]);
-            if matches!(sent, Err(Stop::Stale)) {
+            if sent.is_err() {
                 self.out.extend_from_slice(&late);
             }
             sent?;
