@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Closed, Request, TestHost, is_cut, proc, wait};
+use e2e::{Closed, Request, TestHost, is_cut, kill, proc, wait};
+use rustix::process::Signal;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -156,6 +157,31 @@ fn a_process_that_dies_in_its_answer_cuts_it() {
         // The next one is answered by another process, as soon as the end of this one has been seen.
         wait::until_true("the process's end", PATIENCE, || host.programs().is_empty());
     }
+    host.stop();
+}
+
+#[test]
+fn the_next_request_after_a_death_is_anothers() {
+    let host = TestHost::unruly("echo").any_log().start();
+    let mut client = host.client();
+    for round in 0..8 {
+        // One connection to the process is idle when it dies.
+        let before = client.get("/stats").unwrap().json()["pid"].as_u64().unwrap();
+        let before = u32::try_from(before).unwrap();
+        kill(before, Signal::KILL);
+        wait::until_true("its death", PATIENCE, || !proc::is_alive(before));
+        // The host may not know of it yet.
+        let seen = client.request(&Request::post("/stats", "body")).unwrap();
+        assert_eq!(
+            seen.status,
+            200,
+            "round {round}: {}\n{}",
+            String::from_utf8_lossy(&seen.body),
+            host.story()
+        );
+        assert_ne!(seen.json()["pid"], before);
+    }
+    drop(client);
     host.stop();
 }
 

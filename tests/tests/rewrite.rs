@@ -300,7 +300,7 @@ fn a_pattern_that_cannot_be_used_is_placed() {
         assert_eq!((code, checked["status"].as_str()), (Some(1), Some("500.19")), "{checked:#}");
         let problem = &checked["problems"][0];
         assert!(
-            problem["line"].is_u64() && problem["message"].as_str().unwrap().contains("pattern"),
+            problem["line"].is_u64() && problem["message"].as_str().unwrap().contains("regular expression"),
             "{problem:#}"
         );
         let refused = builder.finish();
@@ -319,10 +319,10 @@ fn a_pattern_under_attack_stops_nobody() {
             text.replace("</system.webServer>", &format!("{rule}</system.webServer>"))
         });
         let host = builder.flag("--io-threads").flag("2").start();
-        let attack = format!("/{}", "a".repeat(1500));
+        let attack = format!("/{}", "a".repeat(400));
         let over = AtomicBool::new(false);
         let attacked = std::thread::scope(|scope| {
-            let attackers: Vec<_> = (0..8)
+            let attackers: Vec<_> = (0..4)
                 .map(|_| {
                     scope.spawn(|| {
                         let (mut client, mut count) = (host.client(), 0);
@@ -335,7 +335,7 @@ fn a_pattern_under_attack_stops_nobody() {
                 })
                 .collect();
             let mut client = host.client();
-            for _ in 0..100 {
+            for _ in 0..40 {
                 assert_eq!(client.get("/").unwrap().text(), "Hello World!");
             }
             over.store(true, Ordering::Relaxed);
@@ -343,7 +343,7 @@ fn a_pattern_under_attack_stops_nobody() {
         });
         host.wait_log(0, "took too many steps");
         let told = host.logged("took too many steps");
-        assert!(attacked > 20 && told < attacked / 2, "{told} lines for {attacked} requests");
+        assert!(attacked > 4 && told < attacked / 2, "{told} lines for {attacked} requests");
         host.stop();
     }
 }

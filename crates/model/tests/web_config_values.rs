@@ -387,7 +387,7 @@ fn http_redirect_becomes_rules() {
             "enabled='true' destination='https://x/y' exactDestination='true'>",
             "^(.*)$",
             "https://x/y",
-            true,
+            false,
             302,
         ),
         (
