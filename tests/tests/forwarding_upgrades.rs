@@ -5,7 +5,7 @@
 
 use e2e::{Client, Closed, Request, SharedHost, TestHost, kill, pattern, proc, wait};
 use rustix::process::Signal;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 use tungstenite::protocol::WebSocketConfig;
@@ -183,7 +183,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn read_frame(client: &mut TcpStream) -> (u8, Vec<u8>) {
+fn read_frame(client: &mut impl Read) -> (u8, Vec<u8>) {
     let mut head = [0; 2];
     client.read_exact(&mut head).unwrap();
     assert!(head[1] < 126, "a short frame is due: {head:?}");
@@ -208,16 +208,17 @@ fn compression_is_between_the_client_and_the_app() {
         response.header("Sec-WebSocket-Extensions").unwrap().starts_with("permessage-deflate"),
         "{response:?}"
     );
-    assert!(client.buffered().is_empty(), "the app speaks after the handshake only when it is read");
+    // The app's first frame may have come with the head.
+    let mut from_app = std::io::Cursor::new(client.buffered()).chain(client.writer());
     let mut stream = client.writer();
     const COMPRESSED_TEXT: u8 = 0xc1;
     // The app tells which extensions it was offered; its frames are compressed.
-    assert_eq!(read_frame(&mut stream).0, COMPRESSED_TEXT);
+    assert_eq!(read_frame(&mut from_app).0, COMPRESSED_TEXT);
     // "Hello", compressed as in RFC 7692, section 7.2.3.1.
     let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     for round in 0..1_000 {
         stream.write_all(&frame(COMPRESSED_TEXT, &hello)).unwrap();
-        let (first, payload) = read_frame(&mut stream);
+        let (first, payload) = read_frame(&mut from_app);
         assert_eq!(first, COMPRESSED_TEXT, "round {round}");
         // With the window kept, all but the first echo are shorter references to it.
         assert!(!payload.is_empty() && payload.len() <= hello.len(), "round {round}: {payload:?}");

@@ -84,15 +84,26 @@ fn every_mistake_in_web_config_is_shown_with_its_place() {
 }
 
 #[test]
-fn out_of_process_hosting_is_never_replaced_silently() {
-    let host = TestHost::app("Minimal").flag("--hosting-model").flag("OutOfProcess");
-    ends(host, CONFIGURATION, &["out-of-process", "InProcess"]);
-    let host = TestHost::app("Minimal").edit("web.config", |text| text.replace("inprocess", "OutOfProcess"));
-    ends(host, CONFIGURATION, &["out-of-process", "InProcess"]);
-    // As in IIS, web.config without a hosting model means out-of-process.
-    let host =
-        TestHost::app("Minimal").edit("web.config", |text| text.replace("hostingModel=\"inprocess\"", ""));
-    ends(host, CONFIGURATION, &["out-of-process", "InProcess"]);
+fn the_hosting_model_is_the_one_that_was_asked_for() {
+    let app = || TestHost::app("Minimal");
+    let without = || app().edit("web.config", |text| text.replace("hostingModel=\"inprocess\"", ""));
+    let out = || app().edit("web.config", |text| text.replace("inprocess", "OutOfProcess"));
+    for (host, model) in [
+        (app(), "in-process"),
+        (app().flag("--hosting-model").flag("outofprocess"), "out-of-process"),
+        (out(), "out-of-process"),
+        (out().flag("--hosting-model").flag("InProcess"), "in-process"),
+        // As in IIS, web.config without a hosting model means out-of-process; without web.config there is no such rule.
+        (without(), "out-of-process"),
+        (app().without("web.config"), "in-process"),
+    ] {
+        let host = host.start();
+        host.wait_log(0, &format!("Minimal, {model}"));
+        // Kestrel names itself; in-process nobody does.
+        let kestrel = host.get("/").header("Server") == Some("Kestrel");
+        assert_eq!(kestrel, model == "out-of-process");
+        host.stop();
+    }
 }
 
 #[test]

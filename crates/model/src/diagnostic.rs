@@ -133,7 +133,7 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             let _ = write!(line, "; {help}");
         }
-        line
+        in_one_line(&line)
     }
 
     /// `web.config:5:19`, or the file alone.
@@ -161,7 +161,7 @@ fn block(diagnostic: &Diagnostic, source: &Source) -> String {
         Severity::Warning => "warning",
     };
     // Writing to a `String` cannot fail, here and below.
-    let _ = write!(out, "{severity}: {}\n  --> {}", diagnostic.message, diagnostic.place());
+    let _ = write!(out, "{severity}: {}\n  --> {}", in_one_line(&diagnostic.message), diagnostic.place());
     let mut gutter = 1;
     if let Some(span) = diagnostic.span {
         let line = source.text.lines().nth(span.line - 1).unwrap_or("");
@@ -179,9 +179,14 @@ fn block(diagnostic: &Diagnostic, source: &Source) -> String {
         let _ = write!(out, "\n {:gutter$} = expected: {expected}", "");
     }
     if let Some(help) = &diagnostic.help {
-        let _ = write!(out, "\n {:gutter$} = help: {help}", "");
+        let _ = write!(out, "\n {:gutter$} = help: {}", "", in_one_line(help));
     }
     out
+}
+
+/// What a file says may be quoted in a text; its line ends must not pass for those of the log.
+fn in_one_line(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 /// Tabs and stray control characters take one column, as the caret's position assumes.
@@ -192,6 +197,14 @@ fn visible(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quoted_line_ends_stay_in_the_line() {
+        let source = Source::new("web.config", "<a>");
+        let problem = source.error_in_file("the encoding 'x\ny' is not read").help("not 'x\r\ny'");
+        assert_eq!(problem.one_line(), "web.config: the encoding 'x y' is not read; not 'x  y'");
+        assert_eq!(render(&[problem], &source).lines().count(), 3);
+    }
 
     fn source() -> Source {
         Source::new("web.config", "<a>\r\n\t<ä proccessPath=\"x\"\r\n</a>")

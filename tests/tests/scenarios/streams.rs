@@ -219,6 +219,8 @@ fn events_come_one_by_one() {
 #[test]
 fn flushed_bytes_are_sent_though_the_handler_then_blocks() {
     let host = MINIMAL.get();
+    // A process of its own is started by the first request.
+    assert_eq!(host.text("/"), "Hello World!");
     // Again on the same endpoint: first unknown to the host, then known.
     for _ in 0..3 {
         let mut client = host.client();

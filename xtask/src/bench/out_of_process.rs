@@ -13,11 +13,17 @@ use super::{process, wrk};
 use crate::prerequisites;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What one request of [`Kind::Transfer`] moves, in MiB.
 const TRANSFER: f64 = 10.0;
+
+/// A setup is warm when another stretch of load costs more than this part of the stretch before.
+const STEADY: f64 = 0.95;
+
+/// Stretches of load to become warm, at most.
+const MOST_WARM_UPS: u32 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -33,7 +39,7 @@ pub(crate) struct Options {
     /// Keep-alive connections of the 10 MiB bodies
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     transfers: u32,
-    /// Load before the first round of each kind of work, not measured, in seconds
+    /// Load before the first round of each kind of work, in seconds; repeated until it no longer makes a setup faster
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     warm_up: u32,
     /// Only this work
@@ -147,27 +153,18 @@ fn measure_work(
 ) -> Result<Case> {
     let script = work.script.map(|(name, text)| write_script(contenders, name, text)).transpose()?;
     let connections = if work.kind == Kind::Transfer { options.transfers } else { options.connections };
-    let load = |running: &Running, seconds| {
-        wrk::run_script(&running.url(work.path), connections, seconds, script.as_deref())
-            .with_context(|| running.setup.name().to_owned())
+    let round = |running: &Running, seconds| {
+        one_round(running, work, connections, seconds, script.as_deref())
+            .with_context(|| format!("{}: {}", work.name, running.setup.name()))
     };
     for running in running {
-        load(running, options.warm_up)?;
+        warm_up(running, || round(running, options.warm_up))?;
     }
     let mut case = Case { work, rounds: BTreeMap::new() };
     for number in 0..options.rounds as usize {
         for index in turn(number, running.len()) {
             let running = &running[index];
-            let before = process::usage(&running.roots())?;
-            let load = load(running, options.seconds)?;
-            let mut used = process::usage(&running.roots())?;
-            for (program, time) in &mut used {
-                *time = time.saturating_sub(before.get(program).copied().unwrap_or_default());
-            }
-            if load.requests == 0 {
-                bail!("{}: {} was answered no request", running.setup.name(), work.name);
-            }
-            let round = Round { used, load };
+            let round = round(running, options.seconds)?;
             eprintln!(
                 "xtask: {} round {}: {}: {:.1} µs/request, {:.0} requests/s, p50 {:.2} ms, {} errors",
                 work.name,
@@ -182,6 +179,41 @@ fn measure_work(
         }
     }
     Ok(case)
+}
+
+/// Puts load on a setup until another stretch of it makes a request no cheaper: .NET compiles what runs often anew, in several steps and beside
+/// the load, and the busier the machine, the longer that takes.
+fn warm_up(running: &Running, mut stretch: impl FnMut() -> Result<Round>) -> Result<()> {
+    let mut before = f64::INFINITY;
+    for number in 1..=MOST_WARM_UPS {
+        let cost = stretch()?.cost();
+        eprintln!("xtask: warm-up {number}: {}: {cost:.1} µs/request", running.setup.name());
+        if cost > before * STEADY {
+            return Ok(());
+        }
+        before = cost;
+    }
+    eprintln!("xtask: {} still gets faster; measured as it is", running.setup.name());
+    Ok(())
+}
+
+fn one_round(
+    running: &Running,
+    work: &Work,
+    connections: u32,
+    seconds: u32,
+    script: Option<&Path>,
+) -> Result<Round> {
+    let before = process::usage(&running.roots())?;
+    let load = wrk::run_script(&running.url(work.path), connections, seconds, script)?;
+    let mut used = process::usage(&running.roots())?;
+    for (program, time) in &mut used {
+        *time = time.saturating_sub(before.get(program).copied().unwrap_or_default());
+    }
+    if load.requests == 0 {
+        bail!("no request was answered");
+    }
+    Ok(Round { used, load })
 }
 
 /// Everybody once; each round begins with another one, and every other round goes the other way round.
@@ -209,7 +241,7 @@ impl Round {
     /// As [`Round::cost`], without the app's process.
     fn cost_before_app(&self) -> f64 {
         let others = self.used.iter().filter(|(program, _)| *program != "dotnet");
-        others.map(|(_, time)| time.as_secs_f64()).sum::<f64>() * 1e6 / self.load.requests as f64
+        others.map(|(_, time)| *time).sum::<Duration>().as_secs_f64() * 1e6 / self.load.requests as f64
     }
 }
 

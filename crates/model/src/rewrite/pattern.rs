@@ -45,6 +45,11 @@ impl Pattern {
             PatternSyntax::Wildcard => wildcard(text),
             PatternSyntax::EcmaScript => translate(text),
         };
+        if syntax == PatternSyntax::EcmaScript
+            && let Some(group) = unknown_group(text)
+        {
+            return Err(format!("not a regular expression: '(?{group}' begins no group that is known."));
+        }
         RegexBuilder::new(&regex)
             .case_insensitive(ignore_case)
             .backtrack_limit(BACKTRACK_LIMIT)
@@ -168,6 +173,8 @@ fn push_escape(out: &mut String, escaped: char, tail: &str) {
         '0' if !tail.get(1..).unwrap_or_default().starts_with(|next: char| next.is_ascii_digit()) => {
             out.push_str("\\x00");
         }
+        // Calls of groups and further classes there; a call of the pattern within itself would have no end.
+        'g' | 'G' | 'K' | 'h' | 'H' | 'R' | 'X' => out.push(escaped),
         '/' | '_' | '"' | '\'' | ',' | ':' | ';' | '=' | '!' | '@' | '%' | '`' => out.push(escaped),
         escaped if escaped.is_ascii() => {
             out.push('\\');
@@ -175,6 +182,32 @@ fn push_escape(out: &mut String, escaped: char, tail: &str) {
         }
         escaped => out.push(escaped),
     }
+}
+
+/// What follows the first `(?` that ECMAScript does not have, and that is no flag either: the engine has groups that
+/// call others or themselves.
+fn unknown_group(text: &str) -> Option<char> {
+    let mut rest = text.chars();
+    let (mut in_class, mut opened) = (false, false);
+    while let Some(char) = rest.next() {
+        match char {
+            '\\' => drop(rest.next()),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '?' if opened => {
+                let next = rest.clone().next().unwrap_or(')');
+                if !matches!(next, ':' | '=' | '!' | '<' | '>' | 'i' | 'm' | 's' | 'x' | '-' | 'P') {
+                    return Some(next);
+                }
+                if next == 'P' && !rest.as_str().starts_with("P<") {
+                    return Some(next);
+                }
+            }
+            _ => {}
+        }
+        opened = char == '(' && !in_class;
+    }
+    None
 }
 
 /// Whether what follows a `{` makes it `{n}`, `{n,}` or `{n,m}`.
@@ -263,6 +296,19 @@ mod tests {
         }
         assert!(Pattern::new("*", PatternSyntax::EcmaScript, true).unwrap_err().contains("Wildcard"));
         assert!(Pattern::new(&"a".repeat(20_000), PatternSyntax::ExactMatch, true).is_err());
+    }
+
+    #[test]
+    fn no_pattern_calls_itself() {
+        // The escapes are plain letters in ECMAScript.
+        assert_eq!(regex("^a\\g0b\\g<1>\\K$", "ag0bg<1>K"), list(&["ag0bg<1>K"]));
+        assert!(Pattern::new("(?:(a/)\\g1:|iM)RE?:(a/)\\g0=:|zM", PatternSyntax::EcmaScript, true).is_ok());
+        for pattern in ["a(?R)?b", "(?0)", "(a)(?1)", "(?&x)(?<x>a)", "(?P>x)", "(?P=x)", "(?(1)a|b)", "(?"] {
+            let error = Pattern::new(pattern, PatternSyntax::EcmaScript, true).unwrap_err();
+            assert!(error.contains("begins no group that is known"), "{pattern}: {error}");
+        }
+        assert!(regex("^[(?R]+$", "(?R").is_some() && regex("^\\(?R$", "(R").is_some());
+        assert!(regex("^(?i)a(?:b)(?=c)(?!d)(?<n>c)$", "abc").is_some());
     }
 
     #[test]

@@ -8,10 +8,19 @@ use crate::headers::{HeaderBlock, HeaderBlockRef};
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    reason: Vec<u8>,
+    fields: Fields,
+    content_length: Option<u64>,
+    close: bool,
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Seen {
     interims: Vec<(u16, Fields)>,
-    head: Option<(u16, Vec<u8>, Fields, Option<u64>, bool)>,
+    head: Option<Head>,
     body: Vec<u8>,
     trailers: Option<Fields>,
 }
@@ -44,7 +53,9 @@ impl Seen {
             !fields.iter().any(|(name, _)| name == b"transfer-encoding"),
             "the framing is the server's own"
         );
-        self.head = Some((head.status, head.reason.to_vec(), fields, head.content_length, head.close));
+        let reason = head.reason.to_vec();
+        let (status, content_length, close) = (head.status, head.content_length, head.close);
+        self.head = Some(Head { status, reason, fields, content_length, close });
     }
 }
 
@@ -93,7 +104,7 @@ pub fn reply(bytes: &[u8], asked: u8, cut: usize) {
     }
 }
 
-fn read(input: &[u8], asked: Asked, cut: usize, room: usize) -> (Seen, Result<Fed, Fault>) {
+fn read(input: &[u8], asked: Asked, cut: usize, room: usize) -> (Seen, Result<(Fed, bool), Fault>) {
     let mut reply = Reply::new(asked);
     let (mut seen, mut decoded, mut block) = (Seen::default(), vec![0; room], HeaderBlock::new());
     let mut at = 0;
@@ -111,6 +122,6 @@ fn read(input: &[u8], asked: Asked, cut: usize, room: usize) -> (Seen, Result<Fe
             Err(fault) => break Err(fault),
         }
     };
-    assert!(!reply.keeps_alive() || fed != Err(Fault::Short), "a cut answer's connection is not used again");
-    (seen, fed)
+    let keeps_alive = fed.is_ok() && reply.keeps_alive();
+    (seen, fed.map(|fed| (fed, keeps_alive)))
 }

@@ -21,7 +21,7 @@ const EXPECT_MS: u64 = 1000;
 /// How long a tunnel may be silent once one of its directions has ended.
 const HALF_OPEN_MS: u64 = 120_000;
 /// How often it is looked whether the upstream of such a tunnel is one that has been closed.
-const CLOSED_CHECK_MS: u64 = 1000;
+const CLOSED_CHECK_MS: u64 = 100;
 /// Pieces moved before other connections of the shard get their turn.
 const ROUNDS: usize = 16;
 

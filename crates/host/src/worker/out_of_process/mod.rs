@@ -35,8 +35,9 @@ use crate::control::{ProcessSpec, WorkerMessage};
 const IDLE_CONNECTIONS: usize = 128;
 /// How long each of them is kept: less than Kestrel keeps its end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Once the processes have ended, connections have this long to take what was answered.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// Once the processes have ended, connections have this long to take what was answered: longer than the server waits
+/// for a client to end its side too, so that only what is stuck is left.
+const FLUSH_LIMIT: Duration = Duration::from_secs(4);
 
 /// Serves until told to stop, and until everything that was started has ended.
 ///
