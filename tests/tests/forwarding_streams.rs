@@ -166,7 +166,8 @@ fn an_app_that_does_not_answer_in_time_is_given_up() {
     let began = Instant::now();
     let response = host.get("/hang");
     assert_eq!((response.status, response.reason.as_str()), (502, "Bad Gateway"));
-    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    // The server reads its clock once for each round of events.
+    assert!(began.elapsed() >= Duration::from_millis(700), "{:?}", began.elapsed());
     assert!(response.text().contains("requestTimeout"), "{}", response.text());
     wait::until_true("the app's notice", PATIENCE, || number(&host, "gone") == 1);
     assert_eq!(host.get("/").status, 200);
@@ -244,9 +245,10 @@ fn the_app_is_told_at_once_when_a_client_leaves() {
             ),
         ] {
             let mut client = host.client();
-            let busy = number(&host, "busy");
+            // The question itself is one; the request before may not be over yet.
+            wait::until_true("a free app", PATIENCE, || number(&host, "busy") == 1);
             client.send(&bytes).unwrap();
-            wait::until_true("the request", PATIENCE, || number(&host, "busy") > busy);
+            wait::until_true("the request", PATIENCE, || number(&host, "busy") == 2);
             leave(client);
             gone += 1;
             let notice = wait::poll(PATIENCE, || (number(&host, "gone") == gone).then_some(()));
@@ -276,6 +278,7 @@ fn many_clients_that_leave_at_once_leave_nothing_behind() {
     let (worker, app) = (host.workers()[0], host.programs()[0]);
     let before = (sockets(worker), sockets(app));
     for round in 1..=3 {
+        wait::until_true("a free app", PATIENCE, || number(&host, "busy") == 1);
         let clients: Vec<Client> = (0..100)
             .map(|i| {
                 let mut client = host.client();
@@ -284,7 +287,7 @@ fn many_clients_that_leave_at_once_leave_nothing_behind() {
                 client
             })
             .collect();
-        wait::until_true("a hundred requests", PATIENCE, || number(&host, "busy") >= 100);
+        wait::until_true("a hundred requests", PATIENCE, || number(&host, "busy") == 101);
         drop(clients);
         wait::until_true("their end", PATIENCE, || number(&host, "gone") == round * 100);
     }

@@ -303,6 +303,10 @@ fn a_pattern_that_cannot_be_used_is_placed() {
             problem["line"].is_u64() && problem["message"].as_str().unwrap().contains("regular expression"),
             "{problem:#}"
         );
+        assert!(
+            problem["help"].is_string() || problem["message"].as_str().unwrap().contains("Wildcard"),
+            "{problem:#}"
+        );
         let refused = builder.finish();
         assert_eq!(refused.code, Some(78), "{refused:?}");
         assert!(refused.stderr.contains(part) && refused.stderr.contains('^'), "{}", refused.stderr);

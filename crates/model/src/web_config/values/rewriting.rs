@@ -35,8 +35,13 @@ pub(super) fn read(server: &Set, report: &mut Report<'_>) -> RewriteConfig {
             continue;
         };
         let message = error.message.as_str();
-        let (message, cure) =
-            message.split_once("; ").map_or((message, None), |(what, cure)| (what, Some(cure)));
+        let (message, cure) = match message.split_once("; ") {
+            Some((what, cure)) => (what, Some(cure)),
+            None if message.starts_with("not a regular") && !message.contains("Syntax") => {
+                (message, Some(LITERALLY))
+            }
+            None => (message, None),
+        };
         report.violation(at, message, |problem| match cure {
             Some(cure) => problem.help(cure),
             None => problem,
@@ -44,6 +49,10 @@ pub(super) fn read(server: &Set, report: &mut Report<'_>) -> RewriteConfig {
     }
     config
 }
+
+/// What to do about most patterns that cannot be read.
+const LITERALLY: &str =
+    "write a \\ before a character that stands for itself, or patternSyntax=\"ExactMatch\" on the rule";
 
 /// Where in the file a place of a rule is.
 fn place(rule: &Set, place: rewrite::Place) -> Place {
