@@ -67,7 +67,7 @@ fn everything_that_can_be_said() {
       </environmentVariables>
       <handlerSettings>
         <handlerSetting name="stackSize" value="2097152" />
-        <handlerSetting name="DEBUGFILE" value=".\debug.log" />
+        <handlerSetting name="STDOUTLOGMAXFILES" value="7" />
       </handlerSettings>
       <recycleOnFileChange><file path="x" /></recycleOnFileChange>
     </aspNetCore>

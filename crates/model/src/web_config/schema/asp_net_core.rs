@@ -88,35 +88,46 @@ pub(super) const SECTION: Element =
                 .items(&FILES),
         ]);
 
+const LOG: &str = "Set MEWS_LOG=debug, or trace, in the environment of mews.";
+const SHADOW_COPY: &str =
+    "Files in use are not locked on Linux: publish to a new folder, and start from that.";
 const WINDOWS_ONLY: &str = "Leave it out: it has no meaning on Linux.";
 
 /// What `handlerSettings` may hold: name, kind and default of each value.
 pub const HANDLER_SETTINGS: &[Attribute] = &[
     text("handlerVersion", "Which version of the module's out-of-process handler to use.")
         .instead(WINDOWS_ONLY),
-    text("debugFile", "Where the module's debug log goes; relative to the app's folder."),
+    text("debugFile", "Where the module's debug log goes; relative to the app's folder.").instead(LOG),
     text(
         "debugLevel",
         "Words of the debug log, with commas: error, warning, info, trace; console, file, eventlog.",
-    ),
-    flag("setCurrentDirectory", "true", "Whether the app's folder is its current directory (in-process)."),
+    )
+    .instead(LOG),
+    flag("setCurrentDirectory", "true", "Whether the app's folder is its current directory (in-process).")
+        .instead("The app's folder is always its current directory."),
     flag(
         "callStartupHook",
         "true",
         "Whether an exception during the start is shown with its stack (in-process).",
-    ),
+    )
+    .instead("Exceptions during the start are always caught; detailed errors decide who sees them."),
     Attribute::new(
         "stackSize",
         Kind::Text,
         Some("1048576"),
         "Bytes of stack of the app's threads, 65536 to 1073741824; hexadecimal after 0x (in-process).",
     ),
-    flag("suppressRecycleOnStartupTimeout", "false", "Whether a worker whose app starts too slowly is kept."),
-    flag("enableShadowCopy", "false", "Whether the app runs from a copy of its folder (in-process)."),
-    flag("experimentalEnableShadowCopy", "false", "The name of enableShadowCopy in .NET 6."),
-    text("shadowCopyDirectory", "Where the copies lie; relative to the app's folder."),
-    flag("cleanShadowCopyDirectory", "false", "Whether a copy's folder is emptied before it is used."),
-    flag("disallowRotationOnConfigChange", "false", "Whether a change of web.config leaves the app running."),
+    flag("suppressRecycleOnStartupTimeout", "false", "Whether a worker whose app starts too slowly is kept.")
+        .instead("Raise startupTimeLimit."),
+    flag("enableShadowCopy", "false", "Whether the app runs from a copy of its folder (in-process).")
+        .instead(SHADOW_COPY),
+    flag("experimentalEnableShadowCopy", "false", "The name of enableShadowCopy in .NET 6.")
+        .instead(SHADOW_COPY),
+    text("shadowCopyDirectory", "Where the copies lie; relative to the app's folder.").instead(SHADOW_COPY),
+    flag("cleanShadowCopyDirectory", "false", "Whether a copy's folder is emptied before it is used.")
+        .instead(SHADOW_COPY),
+    flag("disallowRotationOnConfigChange", "false", "Whether a change of web.config leaves the app running.")
+        .instead("A change of web.config leaves a running app alone in this version."),
     number(
         "shutdownDelay",
         0,
