@@ -404,7 +404,10 @@ mod tests {
         };
         let request = "GET / HTTP/1.1\r\nHost: x\r\nMS-ASPNETCORE-CLIENTCERT: forged\r\n\r\n";
         let (head, _) = forward_from(request, false, &info);
-        assert!(head.ends_with("X-Forwarded-Proto: https\r\nMS-ASPNETCORE-CLIENTCERT: +//+AQ==\r\n"), "{head}");
+        assert!(
+            head.ends_with("X-Forwarded-Proto: https\r\nMS-ASPNETCORE-CLIENTCERT: +//+AQ==\r\n"),
+            "{head}"
+        );
         assert!(!head.contains("forged"), "{head}");
     }
 
