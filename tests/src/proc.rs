@@ -16,6 +16,15 @@ fn all() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// Whether every thread of a process has been stopped: the signal takes effect a little after it was sent.
+pub fn is_stopped(pid: u32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
 /// State letter, parent and process group of a process; the fields after the name in parentheses, which may hold anything.
 fn state_parent_and_group(pid: u32) -> Option<(char, u32, u32)> {
     let stat = fs::read_to_string(entry(pid, "stat")).ok()?;

@@ -176,11 +176,13 @@ fn a_stopped_process_is_not_waited_for_without_end() {
     let host = TestHost::unruly("echo").asp_net_core("requestTimeout=\"00:00:01\"", "").any_log().start();
     let pid = host.unruly_pid();
     kill(pid, Signal::STOP);
+    wait::until_true("every thread to be stopped", PATIENCE, || proc::is_stopped(pid));
     let began = Instant::now();
     let response = host.send(&Request::get("/").header("Accept", "text/plain"));
     assert_eq!(response.status, 502, "{response:?}");
     assert!(response.text().contains("502.3"), "{}", response.text());
-    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    // The clock behind the limits is a coarse one.
+    assert!(began.elapsed() >= Duration::from_millis(700), "{:?}", began.elapsed());
     kill(pid, Signal::CONT);
     assert_eq!(host.unruly_pid(), pid, "it was not ended for it");
     host.stop();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Closed, Model, Request, TestHost, handler_settings, is_cut, kill, wait};
+use e2e::{Closed, Model, Request, TestHost, handler_settings, is_cut, kill, proc, wait};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -125,7 +125,9 @@ fn an_app_that_ignores_everything_is_killed_at_the_limit() {
 #[test]
 fn a_stopped_process_is_killed_at_the_limit() {
     let host = TestHost::unruly("echo").asp_net_core("shutdownTimeLimit=\"1\"", "").any_log().start();
-    kill(host.unruly_pid(), Signal::STOP);
+    let pid = host.unruly_pid();
+    kill(pid, Signal::STOP);
+    wait::until_true("every thread to be stopped", PATIENCE, || proc::is_stopped(pid));
     host.signal(Signal::TERM);
     host.wait_log(0, "[1005]");
     host.ended(0);
