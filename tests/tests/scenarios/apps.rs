@@ -33,6 +33,10 @@ fn assert_hosted(host: &TestHost, info: &Value) {
 
 /// Waits until the app's process has ended, and in-process until there is another: out-of-process only a request starts one.
 fn wait_for_another(host: &TestHost, before: Option<u32>) {
+    if MODEL.is_out_of_process() {
+        // A process that is ending takes connections until its last descriptor is closed: what it takes then is lost with it.
+        host.wait_log(0, "[1030]");
+    }
     wait::until_true("the end of the app's process", PATIENCE, || {
         let all = if MODEL.is_out_of_process() { host.programs() } else { host.workers() };
         all.len() == usize::from(!MODEL.is_out_of_process()) && !all.iter().any(|pid| Some(*pid) == before)
@@ -271,7 +275,8 @@ fn the_demo_comes_back_after_its_crash_button() {
     let before = host.app_process(MODEL);
     let _ = host.client().request(&Request::post("/api/trouble/crash", ""));
     wait_for_another(&host, before);
-    assert_eq!(host.get("/").status, 200);
+    let after = host.get("/");
+    assert_eq!(after.status, 200, "{}\n{}", after.text(), host.story());
     host.wait_log(0, "The visitor pressed the button that crashes this worker.");
     // Open clocks and chats do not hold the stop up.
     let mut clock = host.client();
