@@ -1,0 +1,35 @@
+//! Sites, bindings, applications and application pools: one model, whatever file it was written in.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `site` | a site: bindings, certificates, applications |
+//! | `binding` | where a site listens, and for which host names |
+//! | `pool` | an application pool: when it starts, idles, recycles and gives up |
+//! | `identity` | as whom a pool runs and what it may use up |
+
+mod binding;
+mod identity;
+mod pool;
+mod site;
+
+pub use binding::{Binding, HostName};
+pub use identity::Isolation;
+pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};
+pub use site::{Application, CertificateFiles, ClientCertificates, Site};
+
+/// Everything that `mews serve` hosts. Valid: names are unique (as IIS compares them, without regard to case), every
+/// application names a pool of `pools`, every site has the application `/`, and no two sites have the same binding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The sites, in the order of the file.
+    pub sites: Vec<Site>,
+    /// The application pools, in the order of the file. Pools that no application uses are among them.
+    pub pools: Vec<Pool>,
+}
+
+impl ServerConfig {
+    /// The pool of that name.
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name.eq_ignore_ascii_case(name))
+    }
+}

@@ -1,0 +1,66 @@
+//! A site and its applications.
+
+use std::path::PathBuf;
+
+use super::Binding;
+use crate::HostingModel;
+
+/// A site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its name, unique.
+    pub name: String,
+    /// Its number, unique and at least 1; part of `/LM/W3SVC/1/ROOT`.
+    pub id: u32,
+    /// Whether it is served once the host has started (`serverAutoStart`).
+    pub auto_start: bool,
+    /// Where it listens; at least one.
+    pub bindings: Vec<Binding>,
+    /// The certificates of its https bindings, chosen by the name that a client asks for; the first for all others.
+    pub certificates: Vec<CertificateFiles>,
+    /// Whether clients of https bindings are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// Authorities (PEM) whose client certificates are accepted; any certificate without.
+    pub client_ca: Option<PathBuf>,
+    /// Its applications. One of them has the path `/`.
+    pub applications: Vec<Application>,
+}
+
+/// The files of a certificate. Absolute paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// PEM with its issuers, or PKCS#12.
+    pub cert: PathBuf,
+    /// The private key (PEM), if `cert` does not contain it.
+    pub key: Option<PathBuf>,
+    /// A file whose first line is the password of a PKCS#12 archive.
+    pub password_file: Option<PathBuf>,
+    /// An OCSP response (DER) to send along.
+    pub ocsp: Option<PathBuf>,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not.
+    #[default]
+    None,
+    /// They are, and may have none.
+    Allow,
+    /// They are, and get 403.7 without one.
+    Require,
+}
+
+/// An application of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// `/`, or the path below which it lies: begins with `/` and does not end with it. Unique in its site, compared without
+    /// regard to case.
+    pub path: String,
+    /// The folder with its `web.config`. Absolute; may be a symbolic link, which is followed at each start.
+    pub physical_path: PathBuf,
+    /// The name of its pool.
+    pub pool: String,
+    /// Overrides what its `web.config` says.
+    pub hosting_model: Option<HostingModel>,
+}
