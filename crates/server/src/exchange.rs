@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::application::Application;
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
@@ -55,7 +56,7 @@ pub struct Written {
 /// See the module's documentation.
 pub struct Exchange {
     conn: Arc<Conn>,
-    handler: Arc<Arc<dyn Handler>>,
+    application: Arc<Application>,
     seq: u64,
     request_id: u64,
     has_body: bool,
@@ -77,7 +78,7 @@ const KNOWN_AFTER_MS: u64 = 20;
 impl Exchange {
     pub(crate) fn new(
         conn: Arc<Conn>,
-        handler: Arc<Arc<dyn Handler>>,
+        application: Arc<Application>,
         seq: u64,
         request_id: u64,
         has_body: bool,
@@ -85,7 +86,7 @@ impl Exchange {
     ) -> Self {
         Self {
             conn,
-            handler,
+            application,
             seq,
             request_id,
             has_body,
@@ -234,8 +235,13 @@ impl Exchange {
         self.conn.is_open(self.seq)
     }
 
+    /// The largest request body that its application takes.
+    pub(crate) fn max_request_body(&self) -> Option<u64> {
+        self.application.max_request_body()
+    }
+
     pub(crate) fn handler(&self) -> &dyn Handler {
-        &**self.handler
+        self.application.handler()
     }
 
     /// Calls the handler, unless nothing can be answered any more.

@@ -5,6 +5,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | `application` | who answers a request: one application, or the one that a router chooses |
 //! | `reactor` | shards, tasks, the watchdog that replaces a stuck thread, the thread pool |
 //! | `listener` | accepting and balancing connections |
 //! | `tls` | certificates, handshakes, encryption |
@@ -16,6 +17,7 @@
 //! | `pages` | a handler that answers everything with one page |
 #![forbid(unsafe_code)]
 
+mod application;
 mod clock;
 mod config;
 mod dispatch;
@@ -38,6 +40,7 @@ mod stats;
 mod sync;
 pub mod tls;
 
+pub use application::{Application, Router};
 pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::application::{Application, Router, Serve};
 use crate::clock;
 use crate::config::{Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
 use crate::listener::{self, Acceptor};
-use crate::output::ExtraHeaders;
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
 use crate::stats::{Counters, Stats};
 use crate::sync::lock;
@@ -21,10 +21,11 @@ const JOIN_LIMIT: Duration = Duration::from_secs(2);
 /// What every connection of a server shares.
 pub(crate) struct Shared {
     limits: Limits,
-    extra: ExtraHeaders,
-    handler: Mutex<Arc<dyn Handler>>,
-    /// Grows with every `set_handler`, so that connections need not lock to see that nothing changed.
-    handler_version: AtomicU64,
+    /// For the one application that a handler is.
+    response_headers: Vec<(String, String)>,
+    serve: Mutex<Serve>,
+    /// Grows with every change of `serve`, so that connections need not lock to see that there was none.
+    serve_version: AtomicU64,
     shards: Vec<Arc<Shard>>,
     dispatch: Vec<Table>,
     threads: Arc<Threads>,
@@ -44,11 +45,6 @@ impl Shared {
         &self.limits
     }
 
-    /// Header fields of every response.
-    pub(crate) fn extra(&self) -> &ExtraHeaders {
-        &self.extra
-    }
-
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -65,13 +61,13 @@ impl Shared {
         &self.dispatch[shard.index()]
     }
 
-    /// The handler for new requests, if it is another than that of `version`.
-    pub(crate) fn newer_handler(&self, version: u64) -> Option<(u64, Arc<dyn Handler>)> {
-        if self.handler_version.load(Ordering::Acquire) == version {
+    /// What new requests go to, if it is something else than at `version`.
+    pub(crate) fn newer_serve(&self, version: u64) -> Option<(u64, Serve)> {
+        if self.serve_version.load(Ordering::Acquire) == version {
             return None;
         }
-        let handler = lock(&self.handler);
-        Some((self.handler_version.load(Ordering::Acquire), handler.clone()))
+        let serve = lock(&self.serve);
+        Some((self.serve_version.load(Ordering::Acquire), serve.clone()))
     }
 
     /// Connections are closed after their current response.
@@ -141,6 +137,11 @@ impl Shared {
     }
 }
 
+/// The one application that a handler is.
+fn only(handler: Arc<dyn Handler>, limits: &Limits, headers: &[(String, String)]) -> Application {
+    Application::new(handler).with_max_request_body(limits.max_request_body).with_response_headers(headers)
+}
+
 /// A running server. Dropping it is [`Server::shutdown`].
 pub struct Server {
     shared: Arc<Shared>,
@@ -165,11 +166,12 @@ impl Server {
         for shard in &shards {
             threads.drive(shard.clone(), 0);
         }
+        let serve = Serve::One(only(handler, &config.limits, &config.response_headers));
         let shared = Arc::new(Shared {
             limits: config.limits,
-            extra: ExtraHeaders::new(&config.response_headers),
-            handler: Mutex::new(handler),
-            handler_version: AtomicU64::new(1),
+            response_headers: config.response_headers,
+            serve: Mutex::new(serve),
+            serve_version: AtomicU64::new(1),
             dispatch: shards.iter().map(|_| Table::new()).collect(),
             shards,
             threads,
@@ -203,9 +205,19 @@ impl Server {
 
     /// Uses another handler for the next requests; those in flight keep theirs.
     pub fn set_handler(&self, handler: Arc<dyn Handler>) {
-        let mut current = lock(&self.shared.handler);
-        let before = std::mem::replace(&mut *current, handler);
-        self.shared.handler_version.fetch_add(1, Ordering::AcqRel);
+        let Shared { limits, response_headers, .. } = &*self.shared;
+        self.set_serve(Serve::One(only(handler, limits, response_headers)));
+    }
+
+    /// Has `router` choose the application for each of the next requests, with limits and header fields of its own.
+    pub fn set_router(&self, router: Arc<dyn Router>) {
+        self.set_serve(Serve::Each(router));
+    }
+
+    fn set_serve(&self, serve: Serve) {
+        let mut current = lock(&self.shared.serve);
+        let before = std::mem::replace(&mut *current, serve);
+        self.shared.serve_version.fetch_add(1, Ordering::AcqRel);
         drop(current);
         drop(before);
     }

@@ -42,6 +42,8 @@ pub(super) struct Input {
     want: bool,
     give_up: u64,
     received: u64,
+    /// Most bytes of a body whose length was not announced.
+    most: Option<u64>,
     trailers: HeaderBlock,
 }
 
@@ -54,8 +56,8 @@ enum Fill {
 
 impl Input {
     /// A new exchange whose body, or whose successor, begins in `buffer`.
-    pub(super) fn begin(&mut self, seq: u64, buffer: Buffer, framed: Framed) {
-        *self = Self { seq, buffer, framed, ..Self::default() };
+    pub(super) fn begin(&mut self, seq: u64, buffer: Buffer, framed: Framed, most: Option<u64>) {
+        *self = Self { seq, buffer, framed, most, ..Self::default() };
     }
 
     /// Everything received from now on is raw. Keeps what is buffered if it belongs to `seq`.
@@ -63,7 +65,7 @@ impl Input {
         if self.seq == seq {
             self.framed = Framed::Raw;
         } else {
-            self.begin(seq, Buffer::default(), Framed::Raw);
+            self.begin(seq, Buffer::default(), Framed::Raw, None);
         }
     }
 
@@ -159,7 +161,7 @@ impl Input {
                     let step = decoder.step(self.buffer.data(), dst).map_err(|_| BodyError::Malformed)?;
                     self.buffer.consume(step.used);
                     self.received += step.made as u64;
-                    if limits.max_request_body.is_some_and(|most| self.received > most) {
+                    if self.most.is_some_and(|most| self.received > most) {
                         return Err(BodyError::TooLarge);
                     }
                     if step.status == Status::End {

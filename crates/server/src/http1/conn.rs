@@ -68,7 +68,7 @@ impl Conn {
     }
 
     pub(super) fn env(&self) -> Env<'_> {
-        Env { limits: self.server.limits(), draining: self.server.is_draining(), extra: self.server.extra() }
+        Env { limits: self.server.limits(), draining: self.server.is_draining() }
     }
 
     pub(crate) fn read_body(&self, seq: u64, dst: &mut [u8]) -> Result<BodyRead, BodyError> {

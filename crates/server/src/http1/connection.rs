@@ -15,10 +15,11 @@ use super::conn::Conn;
 use super::head::{self, Head};
 use super::rejection::Rejection;
 use super::scan::{Scan, Scanned};
+use crate::application::Served;
 use crate::clock;
 use crate::dispatch::{self, Place};
 use crate::exchange::Exchange;
-use crate::handler::{DispatchHint, Handler, RequestHead};
+use crate::handler::{DispatchHint, RequestHead};
 use crate::output::{Phase, RequestFacts};
 use crate::reactor::{Hook, Task};
 use crate::stats::Counters;
@@ -55,18 +56,13 @@ pub(super) enum Next {
     End,
 }
 
-struct Current {
-    version: u64,
-    handler: Arc<Arc<dyn Handler>>,
-}
-
 /// See the module's documentation.
 pub(super) struct Http1 {
     pub(super) conn: Arc<Conn>,
     pub(super) buffer: Buffer,
     scan: Scan,
     pub(super) stage: Stage,
-    handler: Option<Current>,
+    served: Served,
     seq: u64,
     /// The buffer is with `Conn::input`.
     lent: bool,
@@ -140,7 +136,7 @@ impl Http1 {
             buffer: Buffer::default(),
             scan: Scan::default(),
             stage,
-            handler: None,
+            served: Served::default(),
             seq: 0,
             lent: false,
             give_up: 0,
@@ -277,7 +273,8 @@ impl Http1 {
             } else {
                 framing.content_length.map_or(Framed::End, Framed::Length)
             };
-            lock(&self.conn.input).begin(self.seq, buffer, framed);
+            let most = exchange.max_request_body();
+            lock(&self.conn.input).begin(self.seq, buffer, framed, most);
             self.lent = true;
         } else {
             self.buffer = buffer;
@@ -297,29 +294,35 @@ impl Http1 {
     fn begin(&mut self, head: &Head<'_>, start_ns: i64) -> (Arc<Exchange>, Place, u64) {
         let conn = &self.conn;
         let server = &conn.server;
-        let seen = self.handler.as_ref().map_or(0, |current| current.version);
-        if let Some((version, handler)) = server.newer_handler(seen) {
-            self.handler = Some(Current { version, handler: Arc::new(handler) });
-        }
-        let handler = match (&conn.gate, &self.handler) {
-            (Some(gate), _) => gate.clone(),
-            (None, Some(current)) => current.handler.clone(),
-            // Versions start at 1, so the first look always finds one.
-            (None, None) => Arc::new(Arc::new(crate::pages::PageHandler::unavailable()) as Arc<dyn Handler>),
-        };
         self.seq += 1;
         let framing = head.framing;
         let upgradable = head.version == 11 && !framing.has_body();
         let request_id = conn.io.shard().next_request_id();
+        let request = RequestHead {
+            method: head.method,
+            target: head.target,
+            version: head.version,
+            headers: &head.headers,
+            content_length: framing.content_length,
+            has_body: framing.has_body(),
+            chunked: framing.chunked,
+            expect_continue: framing.expect_continue,
+            trailers_allowed: framing.te_trailers,
+            upgradable,
+            request_id,
+            parse_start_ns: start_ns,
+            parse_end_ns: clock::now_ns(),
+        };
+        let application = self.served.application(server, conn.gate.as_ref(), &request, conn.info());
         let exchange = Arc::new(Exchange::new(
             conn.clone(),
-            handler.clone(),
+            application.clone(),
             self.seq,
             request_id,
             framing.has_body(),
             upgradable,
         ));
-        let (place, key) = match handler.dispatch_hint() {
+        let (place, key) = match application.handler().dispatch_hint() {
             DispatchHint::NeverBlocks => (Place::Inline, 0),
             DispatchHint::Learn => {
                 let key = dispatch::key(head.method, head.target);
@@ -338,26 +341,11 @@ impl Http1 {
             if place == Place::Pool {
                 output.uncork(&conn.wire, conn.env());
             }
-            output.begin(self.seq, facts, Arc::downgrade(&exchange), place == Place::Inline);
+            output.begin(self.seq, facts, Arc::downgrade(&exchange), application, place == Place::Inline);
         }
         conn.io.set_in_flight(true);
         conn.io.set_deadline(0);
-        let request = RequestHead {
-            method: head.method,
-            target: head.target,
-            version: head.version,
-            headers: &head.headers,
-            content_length: framing.content_length,
-            has_body: framing.has_body(),
-            chunked: framing.chunked,
-            expect_continue: framing.expect_continue,
-            trailers_allowed: framing.te_trailers,
-            upgradable,
-            request_id,
-            parse_start_ns: start_ns,
-            parse_end_ns: clock::now_ns(),
-        };
-        if catch_unwind(AssertUnwindSafe(|| handler.prepare(&request, &exchange))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| exchange.handler().prepare(&request, &exchange))).is_err() {
             tracing::error!(request_id, "the handler panicked while it prepared a request");
             let mut output = lock(&conn.output);
             let _ = output.fail(&conn.wire, conn.env());

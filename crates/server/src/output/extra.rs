@@ -1,10 +1,12 @@
-//! Header fields that every response of a server gets.
+//! Header fields that every response of an application gets.
+
+use std::sync::Arc;
 
 use crate::headers::{HeaderBlockRef, is_sendable_value, is_token, known};
 
 /// Fields in the order given; ready to be sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ExtraHeaders(Vec<Field>);
+pub(crate) struct ExtraHeaders(Arc<[Field]>);
 
 #[derive(Clone, Debug)]
 struct Field {
@@ -28,13 +30,13 @@ impl ExtraHeaders {
             let line = [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
             fields.push(Field { name: name.as_bytes().to_vec(), line });
         }
-        Self(fields)
+        Self(fields.into())
     }
 
     /// Appends those that the response has no field of the same name for: what an app says of itself, as in a
     /// `Content-Security-Policy`, must neither be doubled nor be contradicted.
     pub(super) fn append(&self, out: &mut Vec<u8>, headers: HeaderBlockRef<'_>) {
-        for field in &self.0 {
+        for field in &*self.0 {
             let same = |name: &[u8]| name.eq_ignore_ascii_case(&field.name);
             if !headers.iter().flatten().any(|item| same(item.name)) {
                 out.extend_from_slice(&field.line);

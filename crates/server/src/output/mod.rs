@@ -17,8 +17,9 @@ mod tests;
 mod wire;
 
 use std::os::fd::OwnedFd;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
+use crate::application::Application;
 use crate::clock;
 use crate::config::Limits;
 use crate::error::Gone;
@@ -83,8 +84,6 @@ pub(crate) struct RequestFacts {
 pub(crate) struct Env<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) draining: bool,
-    /// Fields of every response.
-    pub(crate) extra: &'a ExtraHeaders,
 }
 
 /// The output of one connection. Every method that takes a [`Wire`] may write to it.
@@ -100,6 +99,8 @@ pub(crate) struct Output {
     /// Number of the current request on this connection.
     seq: u64,
     exchange: Weak<Exchange>,
+    /// Whose response it is.
+    application: Option<Arc<Application>>,
     close: bool,
     want_writable: bool,
     excess_logged: bool,
@@ -120,6 +121,7 @@ impl Output {
             facts: RequestFacts::default(),
             seq: 0,
             exchange: Weak::new(),
+            application: None,
             close: false,
             want_writable: false,
             excess_logged: false,
@@ -129,7 +131,14 @@ impl Output {
     }
 
     /// A new exchange starts. Later calls name it by `seq`.
-    pub(crate) fn begin(&mut self, seq: u64, facts: RequestFacts, exchange: Weak<Exchange>, corked: bool) {
+    pub(crate) fn begin(
+        &mut self,
+        seq: u64,
+        facts: RequestFacts,
+        exchange: Weak<Exchange>,
+        application: Arc<Application>,
+        corked: bool,
+    ) {
         self.phase = if self.phase == Phase::Dead { Phase::Dead } else { Phase::Waiting };
         self.framing = Framing::Open;
         self.held.clear();
@@ -137,6 +146,7 @@ impl Output {
         self.facts = facts;
         self.seq = seq;
         self.exchange = exchange;
+        self.application = Some(application);
         self.close = false;
         self.want_writable = false;
         self.excess_logged = false;

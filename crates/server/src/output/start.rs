@@ -37,7 +37,9 @@ impl Output {
             Ok(asked) => asked,
             Err(error) => return self.refuse(wire, env, &error),
         };
-        env.extra.append(self.queue.tail(), head.headers);
+        if let Some(application) = &self.application {
+            application.extra().append(self.queue.tail(), head.headers);
+        }
         self.close |= head.close || asked.close || self.facts.close || self.facts.expect;
         self.phase = Phase::Body;
         let exact = exact.map(|length| length as u64);

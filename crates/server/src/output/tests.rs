@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::headers::HeaderBlock;
+use crate::pages::PageHandler;
 
 struct Pair {
     wire: Wire,
     client: TcpStream,
     limits: Limits,
-    extra: ExtraHeaders,
 }
 
 impl Pair {
@@ -21,16 +21,11 @@ impl Pair {
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let (server, _) = listener.accept().unwrap();
         server.set_nonblocking(true).unwrap();
-        Self {
-            wire: Wire::new(mio::net::TcpStream::from_std(server)),
-            client,
-            limits: Limits::default(),
-            extra: ExtraHeaders::default(),
-        }
+        Self { wire: Wire::new(mio::net::TcpStream::from_std(server)), client, limits: Limits::default() }
     }
 
     fn env(&self) -> Env<'_> {
-        Env { limits: &self.limits, draining: false, extra: &self.extra }
+        Env { limits: &self.limits, draining: false }
     }
 
     /// Nothing has been written yet.
@@ -62,8 +57,12 @@ const OK: ResponseHead<'static> = ResponseHead {
 
 fn begun(facts: RequestFacts, corked: bool) -> Output {
     let mut output = Output::new();
-    output.begin(1, facts, Weak::new(), corked);
+    output.begin(1, facts, Weak::new(), application(), corked);
     output
+}
+
+fn application() -> Arc<Application> {
+    Arc::new(Application::new(Arc::new(PageHandler::bare(200))))
 }
 
 fn http11() -> RequestFacts {
@@ -78,7 +77,7 @@ fn a_corked_response_gets_its_length_and_leaves_at_the_end() {
     output.write(&pair.wire, pair.env(), None, b"", b"").unwrap();
     output.finish(&pair.wire, pair.env(), None, b"d", HeaderBlockRef::EMPTY).unwrap();
     assert_eq!(output.phase(), Phase::Complete);
-    output.begin(2, http11(), Weak::new(), true);
+    output.begin(2, http11(), Weak::new(), application(), true);
     output.finish(&pair.wire, pair.env(), Some(&OK), b"second", HeaderBlockRef::EMPTY).unwrap();
     pair.assert_silent();
     output.uncork(&pair.wire, pair.env());

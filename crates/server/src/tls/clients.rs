@@ -29,7 +29,7 @@ pub enum ClientCertificates {
 }
 
 /// A page in place of the application, for all requests of a connection.
-pub(crate) type Gate = Arc<Arc<dyn Handler>>;
+pub(crate) type Gate = Arc<dyn Handler>;
 
 /// What is made of clients' certificates.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ fn page(sub_status: u16, title: &str, cause: &str, cure: &str) -> PageOf {
         cure: cure.to_owned(),
         ..Page::default()
     };
-    PageOf(sub_status, Arc::new(Arc::new(PageHandler::new(&page)) as Arc<dyn Handler>))
+    PageOf(sub_status, Arc::new(PageHandler::new(&page)))
 }
 
 /// Asks for a certificate and makes sure that its key is the client's.

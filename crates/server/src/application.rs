@@ -1,0 +1,116 @@
+//! An application as the server sees it, and the choice of one for each request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::handler::{ConnectionInfo, Handler, RequestHead};
+use crate::output::ExtraHeaders;
+use crate::server::Shared;
+use crate::tls::Gate;
+
+/// Who answers the requests for one application, and what counts for them. Clones are the same application.
+#[derive(Clone)]
+pub struct Application {
+    handler: Arc<dyn Handler>,
+    max_request_body: Option<u64>,
+    extra: ExtraHeaders,
+}
+
+impl Application {
+    /// An application without a limit of request bodies and without header fields of its own.
+    pub fn new(handler: Arc<dyn Handler>) -> Self {
+        Self { handler, max_request_body: None, extra: ExtraHeaders::default() }
+    }
+
+    /// With the largest request body in bytes; what exceeds it is `BodyError::TooLarge` for its reader.
+    #[must_use]
+    pub fn with_max_request_body(mut self, most: Option<u64>) -> Self {
+        self.max_request_body = most;
+        self
+    }
+
+    /// With names and values of header fields that every response gets which has none of the same name. Not 101.
+    #[must_use]
+    pub fn with_response_headers(mut self, headers: &[(String, String)]) -> Self {
+        self.extra = ExtraHeaders::new(headers);
+        self
+    }
+
+    pub(crate) fn with_handler(&self, handler: Arc<dyn Handler>) -> Self {
+        Self { handler, ..self.clone() }
+    }
+
+    pub(crate) fn handler(&self) -> &dyn Handler {
+        &*self.handler
+    }
+
+    pub(crate) fn max_request_body(&self) -> Option<u64> {
+        self.max_request_body
+    }
+
+    pub(crate) fn extra(&self) -> &ExtraHeaders {
+        &self.extra
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handler, &other.handler)
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("max_request_body", &self.max_request_body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Chooses the application for each request. Two applications have two handlers.
+pub trait Router: Send + Sync + 'static {
+    /// Called for every request on an I/O thread; must not block.
+    fn route(&self, head: &RequestHead<'_>, connection: &ConnectionInfo) -> &Application;
+}
+
+/// What a server's requests go to.
+#[derive(Clone)]
+pub(crate) enum Serve {
+    One(Application),
+    Each(Arc<dyn Router>),
+}
+
+/// What one connection knows of that. Its requests share an application's counter with no other connection.
+#[derive(Default)]
+pub(crate) struct Served {
+    version: u64,
+    serve: Option<Serve>,
+    /// Of the last request.
+    application: Option<Arc<Application>>,
+}
+
+impl Served {
+    /// The application for a request. `gate` answers in its place.
+    pub(crate) fn application(
+        &mut self,
+        server: &Shared,
+        gate: Option<&Gate>,
+        head: &RequestHead<'_>,
+        connection: &ConnectionInfo,
+    ) -> Arc<Application> {
+        if let Some((version, serve)) = server.newer_serve(self.version) {
+            *self = Self { version, serve: Some(serve), application: None };
+        }
+        let found = match &self.serve {
+            Some(Serve::One(application)) => application,
+            Some(Serve::Each(router)) => router.route(head, connection),
+            // Versions start at 1, so the first look always finds one.
+            None => return Arc::new(Application::new(Arc::new(crate::pages::PageHandler::unavailable()))),
+        };
+        if let Some(gate) = gate {
+            return Arc::new(found.with_handler(gate.clone()));
+        }
+        match &self.application {
+            Some(last) if last.is(found) => last.clone(),
+            _ => self.application.insert(Arc::new(found.clone())).clone(),
+        }
+    }
+}
