@@ -32,7 +32,7 @@ pub use busy::{Busy, Off};
 pub use host::{
     Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, tool, variables,
 };
-pub use http::{Client, Closed, RawAnswer, Request, Response, is_cut, raw};
+pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_lines, is_cut, raw};
 pub use output::Capture;
 pub use paths::{dotnet_root, mcp, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};

@@ -42,8 +42,10 @@ impl TextFile {
     }
 }
 
-/// Folders that hold nothing of ours.
-const SKIPPED: [&str; 5] = ["target", ".git", "bin", "obj", "node_modules"];
+/// What holds nothing of ours; `.git` is a file where the folder is a work tree.
+const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
+/// What .NET's tools write, below `managed`.
+const SKIPPED_MANAGED: [&str; 2] = ["bin", "obj"];
 
 /// Checks everything.
 ///
@@ -80,23 +82,46 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<TextFile>) -> Result<()> 
         let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
         let path = entry.path();
         let kind = entry.file_type().with_context(|| format!("cannot look at {}", path.display()))?;
+        let inside = path.strip_prefix(root).unwrap_or(&path);
+        if is_skipped(inside) {
+            continue;
+        }
         if kind.is_dir() {
-            let name = entry.file_name();
-            if !SKIPPED.iter().any(|skipped| name == *skipped) {
-                collect(root, &path, files)?;
-            }
+            collect(root, &path, files)?;
         } else if kind.is_file() {
             let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             // What is not UTF-8 is an image or a certificate: no rule is about it.
             let Ok(text) = String::from_utf8(bytes) else { continue };
-            let path = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            files.push(TextFile { path, text });
+            files.push(TextFile { path: inside.to_string_lossy().into_owned(), text });
         }
     }
     Ok(())
 }
 
+fn is_skipped(path: &Path) -> bool {
+    let is_one_of =
+        |names: &[&str]| path.file_name().is_some_and(|name| names.iter().any(|other| name == *other));
+    is_one_of(&SKIPPED) || (path.starts_with("managed") && is_one_of(&SKIPPED_MANAGED))
+}
+
 #[cfg(test)]
 fn file(path: &str, text: &str) -> TextFile {
     TextFile { path: path.to_owned(), text: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_ours_are_not_skipped() {
+        assert!(
+            ["managed/apps/bin", "managed/obj", "fuzz/target", ".git"]
+                .iter()
+                .all(|path| is_skipped(Path::new(path)))
+        );
+        assert!(
+            ["tests/src/bin", "docs/obj", "managed/apps"].iter().all(|path| !is_skipped(Path::new(path)))
+        );
+    }
 }

@@ -1,11 +1,12 @@
-//! How a response body is delimited, and taking it out of the bytes that have come.
+//! How a body is delimited, and taking it out of the bytes that have come.
 
 use super::message;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// What is left of a body.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub enum Body {
+    /// Nothing.
     Ended,
     /// So many bytes are still to come.
     Length(u64),
@@ -18,10 +19,12 @@ pub(crate) enum Body {
 }
 
 /// What a step found in the received bytes.
-pub(crate) enum Step {
+pub enum Step {
+    /// Bytes of the body.
     Piece(Vec<u8>),
     /// More bytes are needed.
     NeedMore,
+    /// The body's end, with its trailers.
     End(Vec<(String, String)>),
 }
 
@@ -51,7 +54,10 @@ impl Body {
     }
 
     /// Takes what can be taken from `received`; never answers an empty piece.
-    pub(crate) fn step(&mut self, received: &mut Vec<u8>) -> Result<Step> {
+    ///
+    /// # Errors
+    /// The framing is broken.
+    pub fn step(&mut self, received: &mut Vec<u8>) -> Result<Step> {
         loop {
             match self {
                 Self::Ended => return Ok(Step::End(Vec::new())),
@@ -95,7 +101,7 @@ impl Body {
                     let text = String::from_utf8_lossy(&received[end..end + length]).into_owned();
                     received.drain(..end + length + 4);
                     *self = Self::Ended;
-                    return Ok(Step::End(message::headers(text.split("\r\n"))?));
+                    return Ok(Step::End(message::field_lines(text.split("\r\n"))?));
                 }
             }
         }

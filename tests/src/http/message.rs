@@ -101,7 +101,7 @@ impl Response {
             version: version.to_owned(),
             status,
             reason: reason.to_owned(),
-            headers: headers(lines)?,
+            headers: field_lines(lines)?,
             ..Self::default()
         })
     }
@@ -146,7 +146,10 @@ impl Response {
 }
 
 /// Reads header or trailer lines.
-pub(crate) fn headers<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<(String, String)>> {
+///
+/// # Errors
+/// One of them is none.
+pub fn field_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for line in lines.filter(|line| !line.is_empty()) {
         let Some((name, value)) = line.split_once(':') else {

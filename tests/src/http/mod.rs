@@ -6,6 +6,7 @@ mod client;
 mod message;
 mod raw;
 
+pub use body::{Body, Step};
 pub use client::Client;
-pub use message::{Request, Response};
+pub use message::{Request, Response, field_lines};
 pub use raw::{Closed, RawAnswer, is_cut, raw};
