@@ -4,18 +4,22 @@
 //! replaced. It leads a process group of its own (a terminal's Ctrl+C reaches only us), its stdin is
 //! the control channel, its stdout and stderr are pipes that never block a reader of ours.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
+use rustix::fs::{Gid, Uid};
 use rustix::process::{Pid, Signal};
 
+use crate::confinement::Confinement;
 use crate::handoff::{Receiver, Sender};
+use crate::sys::{self, Bounds};
 
 /// What to start.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +28,10 @@ pub struct Spawn {
     pub arguments: Vec<OsString>,
     /// The whole environment of the child.
     pub environment: Vec<(OsString, OsString)>,
-    /// Its current directory; ours when `None`.
+    /// Its current directory; ours when `None`. Entered with the child's own rights.
     pub directory: Option<PathBuf>,
+    /// What separates it from us.
+    pub confinement: Confinement,
 }
 
 /// A running child, or one that ended and was not asked about yet.
@@ -52,8 +58,8 @@ impl Spawn {
     /// Starts the child.
     ///
     /// # Errors
-    /// Whatever the system says when it has no descriptors, memory or processes left, or when the
-    /// directory cannot be entered.
+    /// Whatever the system says when it has no descriptors, memory or processes left, when the
+    /// directory cannot be entered, or when we have no right to confine the child so.
     pub fn start(&self) -> io::Result<(Child, Connections)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new("/proc/self/exe");
@@ -66,9 +72,7 @@ impl Spawn {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(directory) = &self.directory {
-            command.current_dir(directory);
-        }
+        self.confine(&mut command)?;
         let mut inner = command.spawn()?;
         let pipes = (inner.stdout.take(), inner.stderr.take());
         let mut child = Child { inner, ended: None };
@@ -84,6 +88,29 @@ impl Spawn {
             stderr: non_blocking(stderr.into()),
         };
         Ok((child, connections))
+    }
+
+    fn confine(&self, command: &mut Command) -> io::Result<()> {
+        if self.confinement.is_none() {
+            if let Some(directory) = &self.directory {
+                command.current_dir(directory);
+            }
+            return Ok(());
+        }
+        let identity = self.confinement.identity.as_ref().filter(|identity| !identity.is_own());
+        let identity = identity.map(|identity| {
+            let groups = identity.groups().iter().map(|&gid| Gid::from_raw(gid)).collect();
+            (Uid::from_raw(identity.uid()), Gid::from_raw(identity.gid()), groups)
+        });
+        let directory = self.directory.as_deref().map(|path| CString::new(path.as_os_str().as_bytes()));
+        let bounds = Bounds {
+            group: self.confinement.group_list()?,
+            open_files: self.confinement.open_files,
+            identity,
+            directory: directory.transpose()?,
+        };
+        sys::confine(command, bounds);
+        Ok(())
     }
 }
 
@@ -136,9 +163,11 @@ mod tests {
     use super::*;
     use std::fs::File;
     use std::io::Read;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::ExitStatusExt;
 
     use crate::handoff;
+    use crate::identity::Identity;
 
     const ROLE: &str = "MEWS_TEST_CHILD";
 
@@ -164,11 +193,16 @@ mod tests {
     }
 
     fn spawn(role: &str) -> (Child, Connections) {
+        spawn_confined(role, Confinement::default())
+    }
+
+    fn spawn_confined(role: &str, confinement: Confinement) -> (Child, Connections) {
         let arguments = ["--exact", "child::tests::child_role", "--nocapture"];
         let spawn = Spawn {
             arguments: arguments.iter().map(OsString::from).collect(),
             environment: vec![(ROLE.into(), role.into())],
             directory: Some("/".into()),
+            confinement,
         };
         let (child, mut connections) = spawn.start().unwrap();
         let (read, write) = rustix::pipe::pipe().unwrap();
@@ -200,6 +234,55 @@ mod tests {
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         child.kill();
         drop(connections);
+    }
+
+    fn status(pid: u32) -> std::collections::HashMap<String, String> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once(":\t"));
+        lines.map(|(name, value)| (name.to_owned(), value.trim().replace('\t', " "))).collect()
+    }
+
+    #[test]
+    fn a_child_of_another_user_has_its_rights_only_and_is_still_ours_to_end() {
+        let nobody = Identity::find("nobody", None).unwrap();
+        if nobody.attainable().is_err() {
+            eprintln!("not root: a child of another user was not tested");
+            return;
+        }
+        let (uid, gid) = (nobody.uid(), nobody.gid());
+        let confinement =
+            Confinement { identity: Some(nobody), open_files: Some(200), ..Confinement::default() };
+        // The program's own file is opened through /proc/self/exe, whoever may enter its folder.
+        let (mut child, connections) = spawn_confined("hang", confinement);
+        let status = status(child.pid());
+        assert_eq!(status["Uid"], format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(status["Gid"], format!("{gid} {gid} {gid} {gid}"));
+        assert_eq!(status["Groups"], gid.to_string());
+        assert_eq!(status["NoNewPrivs"], "1");
+        for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
+            assert_eq!(u64::from_str_radix(&status[set], 16).unwrap(), 0, "{set}");
+        }
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.pid())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["200", "200"]);
+        child.kill();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        drop(connections);
+    }
+
+    #[test]
+    fn a_folder_is_entered_with_the_childs_rights() {
+        let nobody = Identity::find("nobody", None).unwrap();
+        if nobody.attainable().is_err() {
+            eprintln!("not root: a child of another user was not tested");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let confinement = Confinement { identity: Some(nobody), ..Confinement::default() };
+        let directory = Some(folder.path().to_owned());
+        let error = Spawn { directory, confinement, ..Spawn::default() }.start().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

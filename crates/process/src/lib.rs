@@ -5,10 +5,12 @@
 
 pub mod cgroup;
 pub mod child;
+pub mod confinement;
 pub mod descendants;
 mod ending;
 pub mod exit;
 pub mod handoff;
+pub mod identity;
 pub mod listening;
 pub mod output;
 pub mod port;
@@ -16,5 +18,6 @@ mod procfs;
 pub mod program;
 pub mod signals;
 mod sys;
+pub mod systemd;
 #[cfg(test)]
 mod testing;

@@ -29,10 +29,40 @@ fn error(cause: impl Into<String>, cure: impl Into<String>) -> FolderError {
     Box::new(Failure::new(StatusCode::CANNOT_RESOLVE, cause).with_cure(cure))
 }
 
-/// A path from the command line as an absolute folder, and the app's .dll if the path names it.
+/// A path from the command line as an absolute folder, and the app's .dll if the path names it. Links in the path of a folder
+/// are kept.
 pub(super) fn locate(path: &Path) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
-    let full = fs::canonicalize(path).map_err(|problem| match problem.kind() {
-        io::ErrorKind::NotFound => error(
+    let full = real(path)?;
+    if full.is_dir() {
+        let named = std::path::absolute(path).unwrap_or(full);
+        return Ok((named, None));
+    }
+    let folder = full.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let extension = full.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+    if extension.eq_ignore_ascii_case("dll") {
+        return Ok((folder, Some(full)));
+    }
+    let cure = format!("Name the folder ({}) or the app's .dll.", folder.display());
+    Err(error(format!("'{}' is neither a folder nor a .dll.", path.display()), cure))
+}
+
+/// The folder that a path leads to now.
+pub(super) fn follow(path: &Path) -> Result<PathBuf, FolderError> {
+    let full = real(path)?;
+    if full.is_dir() {
+        return Ok(full);
+    }
+    let cure = "Name the folder that dotnet publish made; a link has to lead to one.";
+    Err(error(format!("'{}' is not a folder.", path.display()), cure))
+}
+
+fn real(path: &Path) -> Result<PathBuf, FolderError> {
+    let full = fs::canonicalize(path).map_err(|problem| match (problem.kind(), fs::read_link(path)) {
+        (io::ErrorKind::NotFound, Ok(target)) => error(
+            format!("'{}' is a link to {}, which is not there.", path.display(), target.display()),
+            "Let the link lead to the folder that dotnet publish made.",
+        ),
+        (io::ErrorKind::NotFound, Err(_)) => error(
             format!("There is no '{}'.", path.display()),
             "Name the folder that dotnet publish made, or the app's .dll.",
         ),
@@ -42,16 +72,7 @@ pub(super) fn locate(path: &Path) -> Result<(PathBuf, Option<PathBuf>), FolderEr
         let cure = "Rename the folder: .NET only takes paths that are valid Unicode.";
         return Err(error(format!("The path '{}' is not valid UTF-8.", full.display()), cure));
     }
-    if full.is_dir() {
-        return Ok((full, None));
-    }
-    let folder = full.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let extension = full.extension().and_then(|extension| extension.to_str()).unwrap_or("");
-    if extension.eq_ignore_ascii_case("dll") {
-        return Ok((folder, Some(full)));
-    }
-    let cure = format!("Name the folder ({}) or the app's .dll.", folder.display());
-    Err(error(format!("'{}' is neither a folder nor a .dll.", path.display()), cure))
+    Ok(full)
 }
 
 /// What a folder holds.
@@ -178,5 +199,24 @@ mod tests {
         assert_eq!(locate(&dll).unwrap(), (root.clone(), Some(root.join("Shop.dll"))));
         assert!(locate(&folder.path().join("Shop.exe")).unwrap_err().cause.contains("neither"));
         assert!(locate(&folder.path().join("gone")).unwrap_err().cause.contains("There is no"));
+        assert!(follow(&dll).unwrap_err().cause.contains("is not a folder"));
+    }
+
+    #[test]
+    fn a_link_is_kept_and_followed_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let current = root.join("current");
+        for release in ["1", "2"] {
+            fs::create_dir(root.join(release)).unwrap();
+        }
+        std::os::unix::fs::symlink("1", &current).unwrap();
+        assert_eq!(locate(&current).unwrap(), (current.clone(), None));
+        assert_eq!(follow(&current).unwrap(), root.join("1"));
+        std::os::unix::fs::symlink("2", root.join("next")).unwrap();
+        fs::rename(root.join("next"), &current).unwrap();
+        assert_eq!(follow(&current).unwrap(), root.join("2"));
+        fs::remove_dir(root.join("2")).unwrap();
+        assert!(follow(&current).unwrap_err().cause.contains("is a link to 2, which is not there"));
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct SiteOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     options: SiteOptions,
+    /// As it was named: links in it are followed at each start, so that a switched link is another release.
     folder: PathBuf,
     dll: Option<PathBuf>,
 }
@@ -99,7 +100,7 @@ impl Site {
         Ok(Self { options, folder, dll })
     }
 
-    /// The folder.
+    /// The folder, as it was named.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -107,15 +108,16 @@ impl Site {
     /// Reads what is there now.
     pub(crate) fn resolve(&self) -> Result<Plan, ResolveError> {
         let inherited = environment::inherited();
-        let base = self.base(&inherited)?;
+        let folder = folder::follow(&self.folder).map_err(ResolveError::Other)?;
+        let base = self.base(&folder, &inherited)?;
         let base = Base { model: self.options.hosting_model.unwrap_or(base.model), ..base };
         if let (HostingModel::InProcess, Some(dll)) = (base.model, &base.dll) {
             runtime_config::check(dll)?;
         }
-        plan::make(base, &self.options, &self.folder, &inherited)
+        plan::make(base, &self.options, &folder, &inherited)
     }
 
-    fn base(&self, inherited: &Inherited) -> Result<Base, ResolveError> {
+    fn base(&self, folder: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
         let plain = |dll: PathBuf, warnings| Base {
             launch: Launch::Dll(dll.clone()),
             dll: Some(dll),
@@ -129,19 +131,19 @@ impl Site {
                 return Err(other(StatusCode::CANNOT_RESOLVE, cause, "Publish the app again."));
             }
             let mut warnings = Vec::new();
-            if let Ok(Found::Configured { web_config }) = folder::look(&self.folder) {
+            if let Ok(Found::Configured { web_config }) = folder::look(folder) {
                 warnings
                     .push(format!("{} is not read, since the app's .dll was named", web_config.display()));
             }
             return Ok(plain(dll.clone(), warnings));
         }
-        match folder::look(&self.folder).map_err(ResolveError::Other)? {
+        match folder::look(folder).map_err(ResolveError::Other)? {
             Found::App { dll } => Ok(plain(dll, Vec::new())),
-            Found::Configured { web_config } => self.configured(&web_config, inherited),
+            Found::Configured { web_config } => self.configured(folder, &web_config, inherited),
         }
     }
 
-    fn configured(&self, path: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
+    fn configured(&self, folder: &Path, path: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
         let bytes = file::read(path).map_err(|problem| {
             let cause = format!("{} cannot be read: {problem}.", path.display());
             other(StatusCode::BAD_CONFIGURATION, cause, "Check its permissions.")
@@ -176,7 +178,7 @@ impl Site {
         }
         let launcher = web_config::launcher(module, |variable| inherited.get(variable).map(str::to_owned));
         let model = module.hosting_model.unwrap_or(HostingModel::OutOfProcess);
-        let dll = launch::check(&self.folder, &launcher, self.options.hosting_model.unwrap_or(model));
+        let dll = launch::check(folder, &launcher, self.options.hosting_model.unwrap_or(model));
         let dll = dll.map_err(ResolveError::Other)?;
         Ok(Base {
             launch: Launch::Process {
@@ -192,6 +194,7 @@ impl Site {
 
     /// How the host answers, as far as that is known without a folder that can be resolved.
     pub(crate) fn answers(&self) -> AnswerRules {
-        rules::answers(None, &self.options, &self.folder, &environment::inherited())
+        let folder = folder::follow(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        rules::answers(None, &self.options, &folder, &environment::inherited())
     }
 }

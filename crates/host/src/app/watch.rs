@@ -9,7 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-type Snapshot = BTreeMap<OsString, (u64, Option<SystemTime>)>;
+/// Where the folder's path leads, links followed, and what is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Snapshot {
+    real: Option<PathBuf>,
+    files: BTreeMap<OsString, (u64, Option<SystemTime>)>,
+}
 
 /// A folder and how it looked when the app was last started.
 #[derive(Debug)]
@@ -52,15 +57,17 @@ impl Watch {
 }
 
 fn snapshot(folder: &Path) -> Snapshot {
-    let Ok(entries) = fs::read_dir(folder) else { return Snapshot::new() };
-    let relevant = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(matters));
-    relevant
+    let real = fs::canonicalize(folder).ok();
+    let entries = real.as_ref().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let relevant = entries.filter(|entry| entry.file_name().to_str().is_some_and(matters));
+    let files = relevant
         .filter_map(|entry| {
             // Follows links, unlike the entry's own.
             let metadata = fs::metadata(entry.path()).ok()?;
             Some((entry.file_name(), (metadata.len(), metadata.modified().ok())))
         })
-        .collect()
+        .collect();
+    Snapshot { real, files }
 }
 
 fn matters(name: &str) -> bool {
@@ -91,6 +98,24 @@ mod tests {
         watch.reset();
         assert!(!watch.changed() && !watch.changed());
         fs::remove_file(at("web.config")).unwrap();
+        assert!(!watch.changed() && watch.changed());
+    }
+
+    #[test]
+    fn a_switched_link_is_a_change_even_if_the_files_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for release in ["1", "2"] {
+            fs::create_dir(at(release)).unwrap();
+            fs::write(at(release).join("Shop.dll"), "1").unwrap();
+            let file = fs::File::options().write(true).open(at(release).join("Shop.dll")).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        std::os::unix::fs::symlink("1", at("current")).unwrap();
+        let mut watch = Watch::new(&at("current"));
+        assert!(!watch.changed() && !watch.changed());
+        std::os::unix::fs::symlink("2", at("next")).unwrap();
+        fs::rename(at("next"), at("current")).unwrap();
         assert!(!watch.changed() && watch.changed());
     }
 

@@ -56,6 +56,7 @@ impl Supervisor {
             arguments: vec![OsString::from("worker")],
             environment: plan.environment,
             directory: Some(plan.hosting.app().physical_path.clone()),
+            ..Spawn::default()
         };
         let name = plan.hosting.app().name.clone();
         tracing::info!("starting {name}");
@@ -76,7 +77,7 @@ impl Supervisor {
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
             environment: std::env::vars_os().collect(),
-            directory: None,
+            ..Spawn::default()
         };
         let role = Role::FailurePage(Box::new(self.page(failure)));
         if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role, None) {

@@ -2,7 +2,12 @@
 //! by a new session nor by losing its parent, and the kernel ends all of it in one go.
 //!
 //! Possible means: version 2 is mounted, our own group is ours to divide, and systemd, if it runs the
-//! machine, has delegated it to us. No controller is enabled; nothing is limited or accounted differently.
+//! machine, has delegated it to us. Only for a pool with limits (`pool`) is a controller enabled; otherwise nothing is
+//! limited or accounted differently.
+
+mod pool;
+
+pub use pool::{Limits, PoolGroup};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -31,6 +36,23 @@ pub enum Unavailable {
         "the control group {} is systemd's: `Delegate=yes` in the service's unit would hand it over", .0.display()
     )]
     NotDelegated(PathBuf),
+    /// A controller is missing.
+    #[error(
+        "the control group {} has no controller {missing}: the machine, or the container, does not hand it down",
+        folder.display()
+    )]
+    NoController {
+        /// Its folder.
+        folder: PathBuf,
+        /// The names of the missing ones.
+        missing: String,
+    },
+    /// Somebody else's processes are in it.
+    #[error(
+        "the control group {} holds processes of others, so it cannot be divided; start mews in one of its own \
+         (as a systemd service, or with systemd-run --scope)", .0.display()
+    )]
+    Occupied(PathBuf),
     /// No right to.
     #[error("the control group {} cannot be written: {source}", folder.display())]
     NotWritable {
@@ -41,15 +63,15 @@ pub enum Unavailable {
     },
 }
 
-/// The folder of our own group, in which groups can be made.
+/// The folder in which groups can be made: our own group's, or the one above if we have moved into a leaf of it.
 ///
 /// # Errors
 /// With the reason why not.
 pub fn own_folder() -> Result<PathBuf, Unavailable> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let folder = folder_of(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
-    let folder = folder.ok_or(Unavailable::NotMounted)?;
-    if Path::new("/run/systemd/system").exists() && !is_delegated(&folder) {
+    let folder = pool::above_leaf(folder.ok_or(Unavailable::NotMounted)?);
+    if Path::new("/run/systemd/system").exists() && !is_delegated(pool::above_ours(&folder)) {
         return Err(Unavailable::NotDelegated(folder));
     }
     // `cgroup.kill` is as old as Linux 5.14; the root group has none, but those in it have.
@@ -113,10 +135,12 @@ impl Drop for Group {
 pub(crate) struct Groups(Vec<PathBuf>);
 
 impl Groups {
-    /// Those that this worker has left. It had our own group.
+    /// Those that this worker has left. It had our own group, or its pool's.
     pub(crate) fn of(worker: u32) -> Self {
-        let parent = own_folder().ok();
-        Self(parent.into_iter().flat_map(|parent| named(&parent, &prefix(worker))).collect())
+        let Ok(parent) = own_folder() else { return Self(Vec::new()) };
+        let pools = named(&parent, &prefix(procfs::own_pid()));
+        let parents = pools.into_iter().chain([parent]);
+        Self(parents.flat_map(|parent| named(&parent, &prefix(worker))).collect())
     }
 
     /// Who is in them.
