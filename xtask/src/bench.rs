@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: Mews beside its rivals, in one run, on one machine. Prints a Markdown table; keeps the raw numbers in `target/bench`.
+//! `cargo xtask bench`: Mews beside its rivals, in one run, on one machine. Prints a Markdown table; keeps it, a plot and the raw numbers in `target/bench`.
 //!
 //! Contenders take turns, so that what disturbs the machine disturbs all. A result that the spread of its rounds could turn is called inconclusive.
 
@@ -8,12 +8,13 @@ mod contender;
 mod difference;
 mod first_response;
 mod idle_memory;
-mod in_process;
-mod out_of_process;
+mod matrix;
+mod plot;
 mod process;
 mod report;
 mod setup;
 mod statistics;
+mod websocket;
 mod wrk;
 
 use crate::command::cargo;
@@ -21,19 +22,25 @@ use crate::dotnet::Toolchain;
 use crate::{managed, paths};
 use anyhow::Result;
 use contender::Contenders;
+use matrix::Preset;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Write the results to docs/performance instead of target/bench
+    #[arg(long, global = true)]
+    publish: bool,
     #[command(subcommand)]
     what: What,
 }
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Processor time per request, in-process beside Kestrel alone
-    InProcess(in_process::Options),
-    /// Processor time, response times and throughput of the hop to the app, out-of-process beside nginx and HAProxy
-    OutOfProcess(out_of_process::Options),
+    /// In-process beside Kestrel alone, nginx before Kestrel, and floors without an app: processor time, rates, response times, memory
+    InProcess(matrix::Options),
+    /// Out-of-process beside nginx, `HAProxy` and Caddy before Kestrel: what the hop to the app costs
+    OutOfProcess(matrix::Options),
+    /// Everybody, in everything
+    All(matrix::Options),
     /// Time from start to the first response
     FirstResponse(first_response::Options),
     /// Memory after a warm-up, idle
@@ -43,11 +50,18 @@ enum What {
 }
 
 impl What {
-    fn needs_mews(&self) -> bool {
+    /// The comparison of setups that it is, if it is one.
+    fn matrix(&self) -> Option<(Preset, &matrix::Options)> {
         match self {
-            Self::OutOfProcess(options) => options.needs_mews(),
-            _ => true,
+            Self::InProcess(options) => Some((Preset::InProcess, options)),
+            Self::OutOfProcess(options) => Some((Preset::OutOfProcess, options)),
+            Self::All(options) => Some((Preset::All, options)),
+            _ => None,
         }
+    }
+
+    fn needs_mews(&self) -> bool {
+        self.matrix().is_none_or(|(preset, options)| options.needs_mews(preset))
     }
 }
 
@@ -65,11 +79,14 @@ pub(crate) fn task(options: &Options) -> Result<()> {
     }
     let contenders = Contenders::new(&toolchain.runtime, &paths::managed_output().join(APP), APP)?;
     let report = match &options.what {
-        What::InProcess(options) => in_process::measure(&contenders, options),
-        What::OutOfProcess(options) => out_of_process::measure(&contenders, options),
+        What::InProcess(options) => matrix::measure(Preset::InProcess, &contenders, options),
+        What::OutOfProcess(options) => matrix::measure(Preset::OutOfProcess, &contenders, options),
+        What::All(options) => matrix::measure(Preset::All, &contenders, options),
         What::FirstResponse(options) => first_response::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),
     }?;
-    report.publish(&toolchain.runtime)
+    let folder =
+        if options.publish { paths::root().join("docs/performance") } else { paths::target().join("bench") };
+    report.write(&toolchain.runtime, &folder)
 }

@@ -24,16 +24,17 @@ pub(crate) const FOR_TESTS: [Tool; 3] = [
     },
 ];
 
-/// What the benchmarks drive.
-pub(crate) const FOR_BENCH: [Tool; 1] =
-    [Tool { programs: &["wrk"], package: "wrk", purpose: "the load generator of the benchmarks" }];
+/// The load generator of the benchmarks.
+pub(crate) const WRK: Tool =
+    Tool { programs: &["wrk"], package: "wrk", purpose: "the load generator of the benchmarks" };
 
-/// What out-of-process hosting is measured beside.
-pub(crate) const FOR_BENCH_OUT_OF_PROCESS: [Tool; 3] = [
-    FOR_BENCH[0],
-    Tool { programs: &["nginx"], package: "nginx", purpose: "a proxy to compare with" },
-    Tool { programs: &["haproxy"], package: "haproxy", purpose: "a proxy to compare with" },
-];
+/// Proxies that are measured beside Mews.
+pub(crate) const NGINX: Tool =
+    Tool { programs: &["nginx"], package: "nginx", purpose: "a proxy to compare with" };
+pub(crate) const HAPROXY: Tool =
+    Tool { programs: &["haproxy"], package: "haproxy", purpose: "a proxy to compare with" };
+pub(crate) const CADDY: Tool =
+    Tool { programs: &["caddy"], package: "caddy", purpose: "a proxy to compare with" };
 
 /// Makes sure that all `tools` are there.
 ///

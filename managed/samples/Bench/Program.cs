@@ -11,12 +11,23 @@ var app = builder.Build();
 var loopback = app.Services.GetRequiredService<LoopbackEcho>();
 var file = app.Services.GetRequiredService<DownloadFile>();
 
+// Beside the pipeline, so that the middleware costs the other paths nothing.
+var sockets = ((IApplicationBuilder)app).New();
+sockets.UseWebSockets();
+sockets.Run(Answers.Echo);
+var echo = sockets.Build();
+
 app.Run(context => context.Request.Path.Value switch
 {
     "/plaintext" => Answers.Plaintext(context),
     "/json" => Answers.Json(context),
+    "/json1k" => Answers.Json1k(context),
     "/yield" => Answers.Yield(context),
     "/loopback" => Answers.Loopback(context, loopback),
+    "/fanout" => Answers.FanOut(context, loopback),
+    "/wait" => Answers.Wait(context),
+    "/echo" => echo(context),
+    "/allocated" => Answers.Allocated(context),
     "/block" => Answers.Block(context),
     "/upload" => Answers.Upload(context),
     "/download" => Answers.Download(context),

@@ -146,6 +146,7 @@ fn report(outcomes: &[Outcome], options: &Options) -> Report {
         header: header.map(str::to_owned).to_vec(),
         rows,
         more: Vec::new(),
+        plot: None,
         notes: vec![format!(
             "milliseconds; a probe every {} ms for {} s on one kept connection, and one on fresh connections; from the first blocking request on",
             PACE.as_millis(),

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -124,21 +125,50 @@ impl Contenders {
         self.start_any(name, command, address)
     }
 
+    /// Starts what takes `--urls` in the app's folder, on a Unix socket: it is there once the socket takes connections.
+    ///
+    /// # Errors
+    /// As [`Contenders::start`].
+    pub(crate) fn start_unix(&self, name: &str, mut command: Command, socket: &Path) -> Result<Server> {
+        // Left behind by a run that was killed.
+        let _ = std::fs::remove_file(socket);
+        command
+            .args(["--urls", &format!("http://unix:{}", socket.display())])
+            .current_dir(&self.folder)
+            .envs(self.environment.iter().map(|(key, value)| (key, value)));
+        // It has no address of its own.
+        let mut server = self.spawn(name, command, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let begin = Instant::now();
+        while UnixStream::connect(socket).is_err() {
+            server.check_alive()?;
+            if begin.elapsed() > START_LIMIT {
+                bail!("{name} does not listen on {}\n{}", socket.display(), server.last_lines());
+            }
+            std::thread::sleep(RETRY);
+        }
+        Ok(server)
+    }
+
     /// Starts what listens on `address` once it is ready. Its output goes to a log with its name.
     ///
     /// # Errors
     /// As [`Contenders::start`].
-    pub(crate) fn start_any(&self, name: &str, mut command: Command, address: SocketAddr) -> Result<Server> {
+    pub(crate) fn start_any(&self, name: &str, command: Command, address: SocketAddr) -> Result<Server> {
+        let begin = Instant::now();
+        let mut server = self.spawn(name, command, address)?;
+        server.wait_ready(begin).with_context(|| format!("{name} did not get ready"))?;
+        Ok(server)
+    }
+
+    fn spawn(&self, name: &str, mut command: Command, address: SocketAddr) -> Result<Server> {
         let log = self.logs.join(format!("{}.log", name.replace(' ', "-").to_lowercase()));
         let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         let copy = file.try_clone().context("cannot duplicate a descriptor")?;
-        command.stdin(Stdio::null()).stdout(file).stderr(copy);
-        let begin = Instant::now();
+        // Open as long as the server is wanted: the native floor ends with its standard input.
+        command.stdin(Stdio::piped()).stdout(file).stderr(copy);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = child.id();
-        let mut server = Server { address, first_response: Duration::ZERO, child: Some(child), pid, log };
-        server.wait_ready(begin).with_context(|| format!("{name} did not get ready"))?;
-        Ok(server)
+        Ok(Server { address, first_response: Duration::ZERO, child: Some(child), pid, log })
     }
 
     /// Where logs and files of a run go.
@@ -194,13 +224,18 @@ impl Server {
                 Err(_) if begin.elapsed() < START_LIMIT => {}
                 Err(error) => bail!("{error:#}\n{}", self.last_lines()),
             }
-            if let Some(child) = &mut self.child
-                && let Some(status) = child.try_wait().context("cannot look at a child")?
-            {
-                bail!("it ended with {status}\n{}", self.last_lines());
-            }
+            self.check_alive()?;
             std::thread::sleep(RETRY);
         }
+    }
+
+    fn check_alive(&mut self) -> Result<()> {
+        if let Some(child) = &mut self.child
+            && let Some(status) = child.try_wait().context("cannot look at a child")?
+        {
+            bail!("it ended with {status}\n{}", self.last_lines());
+        }
+        Ok(())
     }
 
     fn last_lines(&self) -> String {

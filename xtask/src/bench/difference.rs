@@ -42,6 +42,7 @@ pub(crate) fn report(subject: &Subject, [kestrel, mews]: &[Vec<f64>; 2]) -> Repo
             format!("≤ {limit:.0}: {}", verdict.word()),
         ]],
         more: Vec::new(),
+        plot: None,
         notes,
         raw: json!({ "unit": unit, "limit": limit, "kestrel": kestrel, "mews": mews }),
     }

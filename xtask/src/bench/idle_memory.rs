@@ -25,13 +25,13 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Report> {
-    prerequisites::ensure(&prerequisites::FOR_BENCH)?;
+    prerequisites::ensure(&[prerequisites::WRK])?;
     let mut sizes = [Vec::new(), Vec::new()];
     for round in 0..options.rounds as usize {
         for contender in Contender::turn(round) {
             // One at a time: pages that both use would count half for each.
             let server = contenders.start(contender)?;
-            wrk::run(&server.url("/plaintext"), 64, options.warm_up)?;
+            wrk::run(&server.url("/plaintext"), 64, options.warm_up, None)?;
             std::thread::sleep(Duration::from_secs(options.idle.into()));
             let processes = process::tree(server.pid())?.len();
             let size = process::memory(server.pid())? as f64 * 1024.0 / 1e6;

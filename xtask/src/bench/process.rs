@@ -40,14 +40,6 @@ fn tree_among(root: u32, all: &[Stat]) -> Vec<u32> {
     tree
 }
 
-/// The processor time that `root` and all its descendants have used so far.
-///
-/// # Errors
-/// `/proc` cannot be read, or `root` has ended.
-pub(crate) fn processor_time(root: u32) -> Result<Duration> {
-    Ok(usage(&[root])?.values().sum())
-}
-
 /// The processor time that `roots` and all their descendants have used so far, by the program's name.
 ///
 /// # Errors
@@ -152,10 +144,9 @@ mod tests {
         let tree = tree(own).unwrap();
         assert!(tree.contains(&own) && tree.contains(&child.id()), "{tree:?}");
         assert!(memory(child.id()).unwrap() > 0);
-        processor_time(own).unwrap();
         assert!(usage(&[own]).unwrap().contains_key("sleep"));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(processor_time(child.id()).is_err());
+        assert!(usage(&[child.id()]).is_err());
     }
 }

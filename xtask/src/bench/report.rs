@@ -6,6 +6,9 @@ use crate::paths;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::path::Path;
+
+use super::plot::Plot;
 
 /// One benchmark's result.
 pub(crate) struct Report {
@@ -16,6 +19,8 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Vec<String>>,
     /// Tables after the first.
     pub(crate) more: Vec<Table>,
+    /// The table as a picture.
+    pub(crate) plot: Option<Plot>,
     /// What the reader must know to trust the table or not.
     pub(crate) notes: Vec<String>,
     /// Every round.
@@ -30,18 +35,24 @@ pub(crate) struct Table {
 }
 
 impl Report {
-    /// Prints the table, and writes it and the raw numbers to `target/bench`.
+    /// Prints the table, and writes it, its picture and the raw numbers to `folder`.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(crate) fn publish(&self, dotnet: &Dotnet) -> Result<()> {
+    pub(crate) fn write(&self, dotnet: &Dotnet, folder: &Path) -> Result<()> {
         let machine = machine(dotnet);
-        let text = self.markdown(&machine);
+        let mut text = self.markdown(&machine);
         print!("{text}");
-        let folder = paths::target().join("bench");
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let data =
             json!({ "bench": self.name, "machine": machine, "notes": self.notes, "results": self.raw });
-        for (extension, content) in [("md", text), ("json", format!("{data:#}\n"))] {
+        let plot = self.plot.as_ref().map(Plot::svg);
+        if plot.is_some() {
+            let _ = write!(text, "\n![{}]({}.svg)\n", self.title, self.name);
+        }
+        let files = [("md", Some(text)), ("json", Some(format!("{data:#}\n"))), ("svg", plot)];
+        for (extension, content) in files {
+            let Some(content) = content else { continue };
             let file = folder.join(format!("{}.{extension}", self.name));
             std::fs::write(&file, content).with_context(|| format!("cannot write {}", file.display()))?;
             eprintln!("xtask: wrote {}", paths::shown(&file));
@@ -113,6 +124,7 @@ mod tests {
             title: "X".to_owned(),
             header: cells(&["a", "b"]),
             rows: vec![cells(&["1", "2"])],
+            plot: None,
             more: vec![Table { title: "Y".to_owned(), header: cells(&["c"]), rows: vec![cells(&["3"])] }],
             notes: vec!["so so".to_owned()],
             raw: Value::Null,

@@ -15,23 +15,17 @@ pub(crate) struct Load {
     pub(crate) errors: u64,
     /// Median of the response time, in milliseconds.
     pub(crate) p50: f64,
+    /// 90th percentile of the response time, in milliseconds.
+    pub(crate) p90: f64,
     /// 99th percentile of the response time, in milliseconds.
     pub(crate) p99: f64,
 }
 
-/// Loads `url` with `connections` keep-alive connections for `seconds`.
+/// Loads `url` with `connections` keep-alive connections for `seconds`; with requests as a Lua script makes them, if there is one.
 ///
 /// # Errors
 /// `wrk` is missing or fails, or prints what is not understood.
-pub(crate) fn run(url: &str, connections: u32, seconds: u32) -> Result<Load> {
-    run_script(url, connections, seconds, None)
-}
-
-/// As [`run`], with requests as a Lua script makes them.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn run_script(url: &str, connections: u32, seconds: u32, script: Option<&Path>) -> Result<Load> {
+pub(crate) fn run(url: &str, connections: u32, seconds: u32, script: Option<&Path>) -> Result<Load> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     // At most half of the processors: the rest is the server's.
     let threads = (processors / 2).min(4).min(connections as usize).max(1);
@@ -46,7 +40,7 @@ pub(crate) fn run_script(url: &str, connections: u32, seconds: u32, script: Opti
 }
 
 fn parse(text: &str) -> Result<Load> {
-    let mut load = Load { requests: 0, rate: -1.0, errors: 0, p50: 0.0, p99: 0.0 };
+    let mut load = Load { requests: 0, rate: -1.0, errors: 0, p50: 0.0, p90: 0.0, p99: 0.0 };
     for line in text.lines().map(str::trim) {
         if let Some((count, _)) = line.split_once(" requests in ") {
             load.requests = count.parse().context("the number of requests")?;
@@ -61,6 +55,8 @@ fn parse(text: &str) -> Result<Load> {
             }
         } else if let Some(time) = line.strip_prefix("50%") {
             load.p50 = milliseconds(time.trim())?;
+        } else if let Some(time) = line.strip_prefix("90%") {
+            load.p90 = milliseconds(time.trim())?;
         } else if let Some(time) = line.strip_prefix("99%") {
             load.p99 = milliseconds(time.trim())?;
         }
@@ -94,6 +90,7 @@ mod tests {
     Req/Sec    50.00k     5.00k   60.00k    70.00%
   Latency Distribution
      50%  600.00us
+     90%  900.00us
      99%   10.50ms
   500123 requests in 5.00s, 60.00MB read
 Requests/sec: 100024.60
@@ -103,7 +100,10 @@ Transfer/sec:     12.00MB
     #[test]
     fn a_good_run_is_read() {
         let load = parse(GOOD).unwrap();
-        assert_eq!(load, Load { requests: 500_123, rate: 100_024.6, errors: 0, p50: 0.6, p99: 10.5 });
+        assert_eq!(
+            load,
+            Load { requests: 500_123, rate: 100_024.6, errors: 0, p50: 0.6, p90: 0.9, p99: 10.5 }
+        );
     }
 
     #[test]

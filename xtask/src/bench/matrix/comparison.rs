@@ -7,8 +7,8 @@ use crate::bench::statistics::{Verdict, median, range};
 /// How much of nginx's hop Mews's may cost.
 const HOP: f64 = 0.5;
 
-/// What Mews is measured against.
-const PEERS: [Setup; 2] = [Setup::Nginx, Setup::HaProxy];
+/// How much of what nginx and Kestrel cost together Mews in-process may cost, where a bar is set beside Kestrel too.
+const BESIDE_NGINX: f64 = 0.2;
 
 /// What the rounds must show.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,7 @@ pub(super) enum Relation {
 pub(super) struct Comparison {
     pub(super) work: &'static str,
     pub(super) figure: &'static str,
+    pub(super) subject: Setup,
     pub(super) peer: Setup,
     pub(super) mews: Vec<f64>,
     pub(super) other: Vec<f64>,
@@ -42,43 +43,83 @@ pub(super) struct Comparison {
 
 /// All comparisons of a case; none when Mews takes no part.
 pub(super) fn of(case: &Case) -> Vec<Comparison> {
-    PEERS.into_iter().flat_map(|peer| with_peer(case, peer)).collect()
+    let setups = || case.rounds.keys().copied();
+    let in_process = setups().flat_map(|peer| in_process(case, peer));
+    let proxies = setups().filter(|peer| peer.has_app() && *peer != Setup::Kestrel && !peer.is_mews());
+    let out_of_process = proxies.flat_map(|peer| out_of_process(case, peer));
+    let lines = in_process.chain(out_of_process);
+    lines.filter(|line| !line.mews.is_empty() && !line.other.is_empty()).collect()
 }
 
-fn with_peer(case: &Case, peer: Setup) -> Vec<Comparison> {
+/// Mews in-process by the whole of another setup.
+fn in_process(case: &Case, peer: Setup) -> Vec<Comparison> {
+    let bar = match (peer, case.work.in_process) {
+        (Setup::Kestrel, Some(limit)) => Bar::AtMost(limit),
+        // The design sets it for answers that need no waiting.
+        (Setup::Nginx, Some(limit)) if limit <= 0.65 => Bar::AtMost(BESIDE_NGINX),
+        _ => Bar::None,
+    };
+    if peer.is_mews() {
+        return Vec::new();
+    }
+    let (figure, unit): (_, fn(&Round) -> f64) = match case.work.kind {
+        Kind::Transfer => ("µs/MiB", |round| round.cost() / TRANSFER),
+        _ => ("µs/request", Round::cost),
+    };
+    let figures = |setup| case.figures(setup, unit);
+    vec![line(case, figure, Setup::MewsInProcess, peer, &figures, Relation::Ratio, bar)]
+}
+
+/// The hop of Mews out-of-process by a proxy's.
+fn out_of_process(case: &Case, peer: Setup) -> Vec<Comparison> {
     let only_nginx = |bar| if peer == Setup::Nginx { bar } else { Bar::None };
-    let line = |figure, figures: &dyn Fn(Setup) -> Vec<f64>, relation, bar| Comparison {
-        work: case.work.name,
-        figure,
-        peer,
-        mews: figures(Setup::Mews),
-        other: figures(peer),
-        relation,
-        bar,
-        errors: case.errors(Setup::Mews) + case.errors(peer) + case.errors(Setup::Kestrel),
+    let line = |figure, figures: &dyn Fn(Setup) -> Vec<f64>, relation, bar| {
+        line(case, figure, Setup::MewsOutOfProcess, peer, figures, relation, bar)
     };
     let hop = |setup| case.above_kestrel(setup, Round::cost);
     let p50 = |setup| case.above_kestrel(setup, |round| round.load.p50);
     let rate = |setup| case.figures(setup, |round| round.load.rate * TRANSFER);
-    let lines = match case.work.kind {
+    match case.work.kind {
         Kind::Full => vec![
             line("hop, µs/request", &hop, Relation::Ratio, only_nginx(Bar::AtMost(HOP))),
             line("added p50, ms", &p50, Relation::Difference, only_nginx(Bar::AtMost(0.0))),
         ],
         // The wait between requests leaves the processors idle in part: waking up is most of the cost, and no bar is set for it.
-        Kind::Paced => vec![
+        Kind::Paced | Kind::Waiting => vec![
             line("hop, µs/request", &hop, Relation::Ratio, Bar::None),
             line("added p50, ms", &p50, Relation::Difference, only_nginx(Bar::AtMost(0.0))),
         ],
         Kind::Transfer => {
             let hop = |setup| case.above_kestrel(setup, |round| round.cost() / TRANSFER);
+            let tcp = matches!(peer, Setup::Nginx | Setup::HaProxy);
             vec![
-                line("MiB/s", &rate, Relation::Ratio, Bar::AtLeast(1.0)),
+                line("MiB/s", &rate, Relation::Ratio, if tcp { Bar::AtLeast(1.0) } else { Bar::None }),
                 line("hop, µs/MiB", &hop, Relation::Ratio, Bar::None),
             ]
         }
-    };
-    lines.into_iter().filter(|line| !line.mews.is_empty() && !line.other.is_empty()).collect()
+    }
+}
+
+fn line(
+    case: &Case,
+    figure: &'static str,
+    subject: Setup,
+    peer: Setup,
+    figures: &dyn Fn(Setup) -> Vec<f64>,
+    relation: Relation,
+    bar: Bar,
+) -> Comparison {
+    Comparison {
+        work: case.work.name,
+        figure,
+        subject,
+        peer,
+        mews: figures(subject),
+        other: figures(peer),
+        relation,
+        bar,
+        errors: case.errors(subject) + case.errors(peer) + case.errors(Setup::Kestrel),
+    }
 }
 
 impl Comparison {
@@ -121,6 +162,7 @@ impl Comparison {
         vec![
             format!("`{}`", self.work),
             self.figure.to_owned(),
+            self.subject.name().to_owned(),
             self.peer.name().to_owned(),
             spread(&self.mews),
             spread(&self.other),
@@ -136,9 +178,10 @@ mod tests {
     use super::*;
 
     const KESTREL: (Setup, &[f64]) = (Setup::Kestrel, &[10.0, 10.0, 10.0]);
+    const OWN: Setup = Setup::MewsOutOfProcess;
 
     fn verdicts(mews: &[f64], nginx: &[f64]) -> Vec<Option<Verdict>> {
-        let case = case("plaintext", &[KESTREL, (Setup::Nginx, nginx), (Setup::Mews, mews)]);
+        let case = case("plaintext", &[KESTREL, (Setup::Nginx, nginx), (OWN, mews)]);
         of(&case).iter().map(Comparison::verdict).collect()
     }
 
@@ -154,18 +197,44 @@ mod tests {
     }
 
     #[test]
-    fn throughput_has_a_lower_bar_for_both_peers() {
-        let rounds: [(Setup, &[f64]); 4] =
-            [KESTREL, (Setup::Nginx, &[30.0; 3]), (Setup::HaProxy, &[20.0; 3]), (Setup::Mews, &[25.0; 3])];
+    fn throughput_has_a_lower_bar_for_proxies_over_tcp() {
+        let rounds: [(Setup, &[f64]); 5] = [
+            KESTREL,
+            (Setup::Nginx, &[30.0; 3]),
+            (Setup::NginxUnix, &[1.0; 3]),
+            (Setup::HaProxy, &[20.0; 3]),
+            (OWN, &[25.0; 3]),
+        ];
         let case = case("download", &rounds);
         let found: Vec<_> = of(&case).iter().map(|line| (line.peer, line.figure, line.verdict())).collect();
         let due = [
             (Setup::Nginx, "MiB/s", Some(Verdict::Meets)),
             (Setup::Nginx, "hop, µs/MiB", None),
+            (Setup::NginxUnix, "MiB/s", None),
+            (Setup::NginxUnix, "hop, µs/MiB", None),
             (Setup::HaProxy, "MiB/s", Some(Verdict::Misses)),
             (Setup::HaProxy, "hop, µs/MiB", None),
         ];
         assert_eq!(found, due);
+    }
+
+    #[test]
+    fn in_process_is_measured_by_the_whole_of_the_others() {
+        let rounds: [(Setup, &[f64]); 4] = [
+            (Setup::Floor, &[5.0; 3]),
+            KESTREL,
+            (Setup::Nginx, &[50.0; 3]),
+            (Setup::MewsInProcess, &[6.0; 3]),
+        ];
+        let found = |work| -> Vec<_> {
+            of(&case(work, &rounds)).iter().map(|line| (line.peer, line.verdict())).collect()
+        };
+        let meets = Some(Verdict::Meets);
+        assert_eq!(
+            found("plaintext"),
+            [(Setup::Floor, None), (Setup::Kestrel, meets), (Setup::Nginx, meets)]
+        );
+        assert_eq!(found("yield")[1..], [(Setup::Kestrel, meets), (Setup::Nginx, None)]);
     }
 
     #[test]
@@ -175,9 +244,9 @@ mod tests {
 
     #[test]
     fn failed_requests_prove_nothing() {
-        let mut case = case("plaintext", &[KESTREL, (Setup::Nginx, &[50.0; 3]), (Setup::Mews, &[20.0; 3])]);
-        case.rounds.get_mut(&Setup::Mews).unwrap()[0].load.errors = 1;
+        let mut case = case("plaintext", &[KESTREL, (Setup::Nginx, &[50.0; 3]), (OWN, &[20.0; 3])]);
+        case.rounds.get_mut(&OWN).unwrap()[0].load.errors = 1;
         assert!(of(&case).iter().all(|line| line.verdict() == Some(Verdict::Inconclusive)));
-        assert!(of(&case)[0].row()[6].contains("INCONCLUSIVE"));
+        assert!(of(&case)[0].row()[7].contains("INCONCLUSIVE"));
     }
 }

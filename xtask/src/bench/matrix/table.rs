@@ -1,13 +1,19 @@
-//! The out-of-process benchmark's tables, notes and raw data.
+//! The comparison's tables, plot, notes and raw data.
 
 use super::comparison::{self, Comparison};
-use super::{Case, Kind, Options, Round, TRANSFER};
+use super::{Case, Kind, Options, Preset, Round, TRANSFER};
+use crate::bench::plot::{Bars, Plot};
 use crate::bench::report::{Report, Table};
 use crate::bench::setup::Setup;
 use crate::bench::statistics::{Verdict, median, range};
 use serde_json::{Map, Value, json};
 
-pub(super) fn report(cases: &[Case], versions: &[(Setup, String)], options: &Options) -> Report {
+pub(super) fn report(
+    preset: Preset,
+    cases: &[Case],
+    versions: &[(Setup, String)],
+    options: &Options,
+) -> Report {
     let comparisons: Vec<Comparison> = cases.iter().flat_map(comparison::of).collect();
     let (transfers, small): (Vec<&Case>, Vec<&Case>) =
         cases.iter().partition(|case| case.work.kind == Kind::Transfer);
@@ -19,7 +25,7 @@ pub(super) fn report(cases: &[Case], versions: &[(Setup, String)], options: &Opt
         if options.forwarded {
             "the app evaluates X-Forwarded-For and X-Forwarded-Proto behind every proxy".to_owned()
         } else {
-            "the app evaluates X-Forwarded-For and X-Forwarded-Proto, and checks the pairing token, behind Mews only: that work counts as Mews's hop".to_owned()
+            "the app evaluates X-Forwarded-For and X-Forwarded-Proto, and checks the pairing token, behind Mews out-of-process only: that work counts as Mews's hop".to_owned()
         },
         format!("versions: {}", versions.iter().map(|(_, version)| version.as_str()).collect::<Vec<_>>().join("; ")),
     ];
@@ -29,7 +35,7 @@ pub(super) fn report(cases: &[Case], versions: &[(Setup, String)], options: &Opt
         more.push(transfer_table(&transfers, options));
     }
     if !comparisons.is_empty() {
-        let header = ["work", "figure", "beside", "Mews", "the other", "Mews and the other", "bar"];
+        let header = ["work", "figure", "Mews", "beside", "Mews's", "the other's", "both", "bar"];
         more.push(Table {
             title: "Mews beside the others".to_owned(),
             header: words(&header),
@@ -44,15 +50,23 @@ pub(super) fn report(cases: &[Case], versions: &[(Setup, String)], options: &Opt
         "without the app's process",
         "requests/s",
         "p50 ms",
+        "p90 ms",
         "p99 ms",
+        "memory MiB",
         "errors",
     ];
     Report {
-        name: "out-of-process",
-        title: format!("Out-of-process, {} connections, {} s a round", options.connections, options.seconds),
+        name: preset.name(),
+        title: format!(
+            "{}, {} connections, {} s a round",
+            preset.title(),
+            options.connections,
+            options.seconds
+        ),
         header: words(&header),
         rows: small.iter().flat_map(|case| case.rounds.keys().map(|setup| small_row(case, *setup))).collect(),
         more,
+        plot: Some(plot(preset, cases)),
         notes,
         raw: raw(cases, versions, options),
     }
@@ -68,7 +82,9 @@ fn small_row(case: &Case, setup: Setup) -> Vec<String> {
         figure(&Round::cost_before_app, 1),
         format!("{:.0}", median(&case.figures(setup, |round| round.load.rate))),
         figure(&|round| round.load.p50, 2),
+        figure(&|round| round.load.p90, 2),
         figure(&|round| round.load.p99, 2),
+        figure(&|round| round.memory as f64 / 1024.0, 0),
         case.errors(setup).to_string(),
     ]
 }
@@ -92,7 +108,31 @@ fn transfer_table(cases: &[&Case], options: &Options) -> Table {
 }
 
 fn hop(case: &Case, setup: Setup, figure: &dyn Fn(&Round) -> f64) -> String {
-    if setup == Setup::Kestrel { "–".to_owned() } else { spread(&case.above_kestrel(setup, figure), 1) }
+    let is_before_app = setup.has_app() && !matches!(setup, Setup::Kestrel | Setup::MewsInProcess);
+    if is_before_app { spread(&case.above_kestrel(setup, figure), 1) } else { "–".to_owned() }
+}
+
+/// Processor time by work and setup.
+fn plot(preset: Preset, cases: &[Case]) -> Plot {
+    let groups = cases.iter().map(|case| {
+        let (unit, figure): (_, fn(&Round) -> f64) = match case.work.kind {
+            Kind::Transfer => ("µs/MiB", |round| round.cost() / TRANSFER),
+            _ => ("µs/request", Round::cost),
+        };
+        Bars {
+            title: format!("{}, {unit}", case.work.name),
+            bars: case
+                .rounds
+                .keys()
+                .map(|setup| (setup.name(), case.figures(*setup, figure), setup.is_mews()))
+                .map(|(name, rounds, own)| (name.to_owned(), rounds, own))
+                .collect(),
+        }
+    });
+    Plot {
+        title: format!("{}: processor time of all processes of a setup; less is better", preset.title()),
+        groups: groups.collect(),
+    }
 }
 
 /// What the reader must not conclude.
@@ -111,9 +151,10 @@ fn unclear(cases: &[Case], comparisons: &[Comparison]) -> Vec<String> {
     let turned = |line: &&Comparison| line.errors == 0 && line.verdict() == Some(Verdict::Inconclusive);
     notes.extend(comparisons.iter().filter(turned).map(|line| {
         format!(
-            "**INCONCLUSIVE** `{}`, {} beside {}: the rounds stand on both sides of the bar, are fewer than three, or show no hop to compare with: quieten the machine, or more and longer rounds",
+            "**INCONCLUSIVE** `{}`, {} of {} beside {}: the rounds stand on both sides of the bar, are fewer than three, or show no hop to compare with: quieten the machine, or more and longer rounds",
             line.work,
             line.figure,
+            line.subject.name(),
             line.peer.name()
         )
     }));
@@ -124,9 +165,10 @@ fn raw(cases: &[Case], versions: &[(Setup, String)], options: &Options) -> Value
     let round = |round: &Round| {
         let used: Map<String, Value> =
             round.used.iter().map(|(program, time)| (program.clone(), time.as_secs_f64().into())).collect();
-        let crate::bench::wrk::Load { requests, rate, errors, p50, p99 } = round.load;
+        let crate::bench::wrk::Load { requests, rate, errors, p50, p90, p99 } = round.load;
         json!({
-            "processor_s": used, "requests": requests, "rate": rate, "errors": errors, "p50_ms": p50, "p99_ms": p99,
+            "processor_s": used, "requests": requests, "rate": rate, "errors": errors, "p50_ms": p50, "p90_ms": p90, "p99_ms": p99,
+            "memory_kib": round.memory,
         })
     };
     let case = |case: &Case| {
@@ -137,12 +179,12 @@ fn raw(cases: &[Case], versions: &[(Setup, String)], options: &Options) -> Value
             .collect();
         json!({ "work": case.work.name, "path": case.work.path, "rounds": setups })
     };
+    let configurations: Map<String, Value> = versions
+        .iter()
+        .filter_map(|(setup, _)| Some((setup.key().to_owned(), setup.configuration()?.into())))
+        .collect();
     let versions: Map<String, Value> =
         versions.iter().map(|(setup, version)| (setup.key().to_owned(), version.clone().into())).collect();
-    let configurations: Map<String, Value> = Setup::ALL
-        .into_iter()
-        .filter_map(|setup| Some((setup.key().to_owned(), setup.configuration()?.into())))
-        .collect();
     json!({
         "connections": options.connections, "transfers": options.transfers, "seconds": options.seconds,
         "forwarded": options.forwarded, "versions": versions, "configurations": configurations,
@@ -161,41 +203,31 @@ fn words(list: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::case;
+    use super::super::tests::{case, options};
     use super::*;
-
-    fn options() -> Options {
-        Options {
-            seconds: 5,
-            rounds: 3,
-            connections: 64,
-            transfers: 8,
-            warm_up: 3,
-            work: Vec::new(),
-            setup: Vec::new(),
-            forwarded: false,
-        }
-    }
 
     #[test]
     fn each_setup_has_a_row_and_the_bars_a_table() {
         let rounds: [(Setup, &[f64]); 3] =
-            [(Setup::Kestrel, &[10.0; 3]), (Setup::Nginx, &[50.0; 3]), (Setup::Mews, &[20.0; 3])];
+            [(Setup::Kestrel, &[10.0; 3]), (Setup::Nginx, &[50.0; 3]), (Setup::MewsOutOfProcess, &[20.0; 3])];
         let cases = [case("plaintext", &rounds), case("upload", &rounds)];
-        let report = report(&cases, &[(Setup::Nginx, "nginx/1".to_owned())], &options());
+        let report = report(Preset::All, &cases, &[(Setup::Nginx, "nginx/1".to_owned())], &options());
         assert_eq!((report.rows.len(), report.more.len()), (3, 2));
         assert_eq!(report.rows[1][3], "40.0 (40.0–40.0)");
         assert!(report.more[1].rows[0].last().unwrap().contains("meets"), "{:?}", report.more[1].rows);
         assert!(report.notes.iter().any(|note| note.contains("nginx/1")));
-        assert_eq!(report.raw["work"][0]["rounds"]["mews"].as_array().unwrap().len(), 3);
+        assert_eq!(report.raw["work"][0]["rounds"]["mews-out-of-process"].as_array().unwrap().len(), 3);
         assert!(report.notes.iter().all(|note| !note.contains("INCONCLUSIVE")), "{:?}", report.notes);
     }
 
     #[test]
     fn an_unclear_result_is_said_loudly() {
-        let rounds: [(Setup, &[f64]); 3] =
-            [(Setup::Kestrel, &[10.0; 3]), (Setup::Nginx, &[50.0; 3]), (Setup::Mews, &[20.0, 40.0, 20.0])];
-        let report = report(&[case("plaintext", &rounds)], &[], &options());
+        let rounds: [(Setup, &[f64]); 3] = [
+            (Setup::Kestrel, &[10.0; 3]),
+            (Setup::Nginx, &[50.0; 3]),
+            (Setup::MewsOutOfProcess, &[20.0, 40.0, 20.0]),
+        ];
+        let report = report(Preset::All, &[case("plaintext", &rounds)], &[], &options());
         assert!(report.notes.iter().any(|note| note.contains("INCONCLUSIVE")), "{:?}", report.notes);
     }
 }
