@@ -4,7 +4,7 @@ use crate::command::{Step, on_path};
 use anyhow::{Result, bail};
 
 /// A program, or one of several that do the same.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tool {
     /// Any one of these on `PATH` will do.
     programs: &'static [&'static str],

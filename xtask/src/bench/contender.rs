@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,10 @@ impl Contenders {
             }
             std::thread::sleep(RETRY);
         }
+        // nginx, started by root, serves as another user.
+        let open = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(socket, open)
+            .with_context(|| format!("cannot open up {}", socket.display()))?;
         Ok(server)
     }
 

@@ -210,7 +210,8 @@ impl Proxy {
 /// # Errors
 /// A program is missing and cannot be installed from here, or Mews cannot be built.
 pub(crate) fn prepare(setups: &[Setup]) -> Result<()> {
-    let tools: Vec<Tool> = setups.iter().filter_map(|setup| setup.tool()).collect();
+    let mut tools: Vec<Tool> = setups.iter().filter_map(|setup| setup.tool()).collect();
+    tools.dedup();
     prerequisites::ensure(&tools)?;
     if setups.contains(&Setup::Native) {
         cargo()
