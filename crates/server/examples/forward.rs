@@ -29,7 +29,7 @@ fn main() -> std::io::Result<()> {
     let handler = ForwardHandler::new(ForwardOptions::default(), Arc::new(One(upstream.clone())));
     let socket = TcpListener::bind(address)?;
     announce(&socket)?;
-    let server = Server::start(config, vec![Listener { socket, tls: None }], Arc::new(handler))?;
+    let server = Server::start(config, vec![Listener { socket, tls: None, number: 0 }], Arc::new(handler))?;
     server.accept();
     // Standard input's end stops the server, so that a harness needs no signals.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

@@ -40,8 +40,11 @@ fn main() -> std::io::Result<()> {
     headers.push_known(known::CONTENT_TYPE, b"text/plain");
     let socket = TcpListener::bind(address)?;
     announce(&socket)?;
-    let server =
-        Server::start(config, vec![Listener { socket, tls: None }], Arc::new(Plaintext { headers }))?;
+    let server = Server::start(
+        config,
+        vec![Listener { socket, tls: None, number: 0 }],
+        Arc::new(Plaintext { headers }),
+    )?;
     server.accept();
     // Standard input's end stops the server, so that a harness needs no signals.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;

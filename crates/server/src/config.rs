@@ -117,4 +117,6 @@ pub struct Listener {
     pub socket: TcpListener,
     /// What clients must speak here; `None` = plain HTTP.
     pub tls: Option<Tls>,
+    /// What its connections are told apart by; see [`crate::Client::listener`].
+    pub number: usize,
 }

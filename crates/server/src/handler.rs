@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::exchange::Exchange;
+use crate::forward::Relays;
 use crate::tls::TlsInfo;
 
 /// Answers requests. The methods are called by the server's own threads, each prepared by
@@ -91,17 +92,47 @@ pub struct HeaderRef<'a> {
     pub known: u8,
 }
 
-/// Facts of a connection that do not change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionInfo {
-    /// Unique in the process.
-    pub id: u64,
-    /// `CLOCK_MONOTONIC` nanoseconds when it was accepted.
-    pub started_ns: i64,
+/// A client's connection, as far as requests depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The number of the listener that it was accepted from.
+    pub listener: usize,
     /// The client's address.
     pub remote: Option<SocketAddr>,
     /// The address the client connected to.
     pub local: Option<SocketAddr>,
     /// What TLS agreed on; `None` = it is not encrypted.
     pub tls: Option<Arc<TlsInfo>>,
+}
+
+/// Facts of a connection that do not change.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// Unique in the process.
+    pub id: u64,
+    /// `CLOCK_MONOTONIC` nanoseconds when it was accepted, or was handed to this process.
+    pub started_ns: i64,
+    /// See [`Client::listener`].
+    pub listener: usize,
+    /// The client's address.
+    pub remote: Option<SocketAddr>,
+    /// The address the client connected to.
+    pub local: Option<SocketAddr>,
+    /// What TLS agreed on; `None` = it is not encrypted.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// The ways that its requests have taken to other workers.
+    pub(crate) relays: Relays,
+}
+
+impl ConnectionInfo {
+    pub(crate) fn new(id: u64, started_ns: i64, client: Client) -> Self {
+        let Client { listener, remote, local, tls } = client;
+        Self { id, started_ns, listener, remote, local, tls, relays: Relays::default() }
+    }
+
+    /// What of it another worker must know to answer the client's requests.
+    pub fn client(&self) -> Client {
+        Client { listener: self.listener, remote: self.remote, local: self.local, tls: self.tls.clone() }
+    }
 }

@@ -45,9 +45,12 @@ pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
 pub use filter::{FilterHandler, FilterOptions};
-pub use forward::{Backend, ForwardHandler, ForwardOptions, Held, Upstream, UpstreamStats};
-pub use handler::{ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
+pub use forward::{
+    Backend, Connect, ForwardHandler, ForwardOptions, Held, PrivateBackend, Upstream, UpstreamStats,
+};
+pub use handler::{Client, ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
 pub use headers::{HeaderBlock, HeaderBlockRef};
+pub use listener::{Arrival, Arrivals};
 pub use pages::{Details, Page, PageHandler};
 pub use server::Server;
 pub use stats::Stats;

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::{Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
-use crate::listener::{self, Acceptor};
+use crate::listener::{self, Acceptor, Arrival, Arrivals};
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
 use crate::stats::{Counters, Stats};
 use crate::sync::lock;
@@ -201,6 +201,27 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Takes the connections that come in here, until [`Server::stop_accepting`].
+    ///
+    /// # Errors
+    /// When the descriptor cannot be watched.
+    pub fn take_over(&self, arrivals: Box<dyn Arrivals>) -> io::Result<()> {
+        let mut acceptors = lock(&self.shared.acceptors);
+        // The task of one that has ended has let it go.
+        acceptors.retain(|acceptor| Arc::strong_count(acceptor) > 1);
+        let shard = &self.shared.shards[acceptors.len() % self.shared.shards.len()];
+        acceptors.push(listener::start_arrivals(&self.shared, shard, arrivals)?);
+        Ok(())
+    }
+
+    /// Serves one connection that somebody else has accepted.
+    ///
+    /// # Errors
+    /// When it cannot be watched, or is gone.
+    pub fn adopt(&self, arrival: Arrival) -> io::Result<()> {
+        listener::adopt(&self.shared, arrival)
     }
 
     /// Uses another handler for the next requests; those in flight keep theirs.

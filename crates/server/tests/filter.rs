@@ -71,7 +71,7 @@ fn serve(handler: Arc<dyn Handler>, response_headers: &[(&str, &str)]) -> (Serve
         response_headers,
         ..ServerConfig::default()
     };
-    let server = Server::start(config, vec![Listener { socket, tls: None }], handler).unwrap();
+    let server = Server::start(config, vec![Listener { socket, tls: None, number: 0 }], handler).unwrap();
     server.accept();
     (server, address)
 }

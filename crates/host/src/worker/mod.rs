@@ -108,7 +108,9 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Option<Tls>, Vec
         .listeners
         .iter()
         .zip(sockets)
-        .map(|(listener, socket)| Listener {
+        .enumerate()
+        .map(|(number, (listener, socket))| Listener {
+            number,
             url: listener.url.clone(),
             tls: tls.clone().filter(|_| listener.tls),
             socket,
@@ -120,6 +122,8 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Option<Tls>, Vec
 /// A listening socket that was handed over. It is non-blocking.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// Its place among the listeners of the specification.
+    pub(crate) number: usize,
     /// The URL it listens for, with its real port; two sockets may share one.
     pub(crate) url: String,
     /// What TLS there works with; `None` = plain HTTP.
@@ -131,6 +135,6 @@ pub(crate) struct Listener {
 impl Listener {
     /// The same for the HTTP server.
     pub(crate) fn for_server(self) -> mews_server::Listener {
-        mews_server::Listener { socket: self.socket, tls: self.tls }
+        mews_server::Listener { socket: self.socket, tls: self.tls, number: self.number }
     }
 }

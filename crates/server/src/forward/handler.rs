@@ -24,7 +24,7 @@ impl ForwardHandler {
 impl Handler for ForwardHandler {
     fn prepare(&self, head: &RequestHead<'_>, exchange: &Arc<Exchange>) {
         let mut bytes = scratch::take_head();
-        let shape = request::write(&mut bytes, head, exchange.connection(), self.options.web_sockets);
+        let shape = request::write(&mut bytes, head, exchange.connection(), &self.options);
         exchange.attach(Arc::new(Relay::new(shape, bytes, &self.options)));
     }
 

@@ -8,7 +8,7 @@ use super::relay::Relay;
 use super::upstream::Upstream;
 use crate::clock;
 use crate::exchange::Exchange;
-use crate::handler::{Handler, HeaderRef, RequestHead};
+use crate::handler::{ConnectionInfo, Handler, HeaderRef, RequestHead};
 use crate::headers::known;
 use crate::pages::PageHandler;
 
@@ -45,6 +45,11 @@ impl Held {
     /// Whether the client has left meanwhile. Then nothing has to be done but to drop the request.
     pub fn is_abandoned(&self) -> bool {
         self.parts.as_ref().is_none_or(|(exchange, relay)| relay.is_abandoned() || !exchange.is_open())
+    }
+
+    /// The client's connection.
+    pub(super) fn connection(&self) -> Option<&ConnectionInfo> {
+        self.parts.as_ref().map(|(exchange, _)| exchange.connection())
     }
 
     /// The request's number, unique in the process.

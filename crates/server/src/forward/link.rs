@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use mio::net::TcpStream;
-
 use super::relay::{Cause, Relay};
 use super::upstream::Upstream;
 use crate::clock;
+use crate::handler::ConnectionInfo;
 use crate::output::Wire;
 use crate::reactor::{Io, Shard, Task};
 use crate::sync::lock;
@@ -30,6 +29,8 @@ pub(super) struct Link {
     pub(super) io: Arc<Io>,
     pub(super) wire: Wire,
     upstream: Arc<Upstream>,
+    /// That of the upstream when it was made.
+    generation: u64,
     current: Mutex<Option<Arc<Relay>>>,
     /// Coarse time at which it is given up while idle.
     idle_until: AtomicU64,
@@ -39,13 +40,13 @@ pub(super) struct Link {
 impl Link {
     /// Begins to connect. Nobody is told of anything before [`Self::attach`]; what has happened by then is still to be
     /// seen in `io`.
-    pub(super) fn open(upstream: &Arc<Upstream>, shard: &Arc<Shard>) -> io::Result<Arc<Self>> {
-        let mut stream = TcpStream::connect(upstream.address())?;
-        stream.set_nodelay(true)?;
-        // Without a listener the kernel may pick the very port as the local one and connect the socket to itself.
-        if stream.local_addr()? == upstream.address() {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
+    pub(super) fn open(
+        upstream: &Arc<Upstream>,
+        shard: &Arc<Shard>,
+        client: &ConnectionInfo,
+    ) -> io::Result<Arc<Self>> {
+        let generation = upstream.generation();
+        let mut stream = upstream.open(client)?;
         let io = shard.reserve_uncounted();
         if let Err(error) = io.register(&mut stream) {
             io.release();
@@ -55,6 +56,7 @@ impl Link {
             io: io.clone(),
             wire: Wire::new(stream),
             upstream: upstream.clone(),
+            generation,
             current: Mutex::new(None),
             idle_until: AtomicU64::new(0),
             over: AtomicBool::new(false),
@@ -69,6 +71,10 @@ impl Link {
 
     pub(super) fn upstream(&self) -> &Arc<Upstream> {
         &self.upstream
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Tells `relay` of what happens from now on.

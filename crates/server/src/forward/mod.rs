@@ -1,4 +1,5 @@
-//! Forwards requests to an HTTP/1.1 server on loopback, over kept connections, on the server's own I/O threads.
+//! Forwards requests to an HTTP/1.1 server on loopback or to another worker, over kept connections, on the server's own
+//! I/O threads.
 //!
 //! A [`Backend`] chooses the [`Upstream`] for each request, at once or later. From then on a *relay* moves the bytes
 //! of this one exchange in both directions. Connections to an upstream belong to the shard of the client's
@@ -14,6 +15,7 @@ mod handler;
 mod held;
 mod link;
 mod pool;
+mod private;
 mod relay;
 mod reply;
 #[cfg(test)]
@@ -27,6 +29,8 @@ use std::time::Duration;
 
 pub use handler::ForwardHandler;
 pub use held::Held;
+pub(crate) use private::Relays;
+pub use private::{Connect, PrivateBackend};
 pub use upstream::{Upstream, UpstreamStats};
 
 /// Chooses where a request goes.
@@ -50,6 +54,9 @@ pub struct ForwardOptions {
     pub idle_connections: usize,
     /// How long they are kept.
     pub idle_timeout: Duration,
+    /// Whether fields of the request tell who the client is, and none of the client's own can say so. Otherwise the
+    /// request goes on as it was sent.
+    pub as_proxy: bool,
 }
 
 impl Default for ForwardOptions {
@@ -60,6 +67,7 @@ impl Default for ForwardOptions {
             forward_connection_header: false,
             idle_connections: 128,
             idle_timeout: Duration::from_secs(60),
+            as_proxy: true,
         }
     }
 }

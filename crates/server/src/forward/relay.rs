@@ -183,7 +183,7 @@ impl Relay {
                 if self.is_late(&inner, now) {
                     break Stop::Failed(inner.state.time_over(&self.options));
                 }
-                match upstream.connect(shard) {
+                match upstream.connect(shard, exchange.connection()) {
                     Ok(link) => (link, false),
                     Err(error) => break Stop::Failed(Failure::Connect(error)),
                 }
@@ -473,10 +473,14 @@ impl Rest {
     /// Tells the log and, while that is possible, the client.
     fn answer(&self, failure: &Failure, upstream: &Upstream) {
         let (method, path) = held::method_and_path(&self.head);
-        let (request_id, address) = (self.exchange.request_id(), upstream.address());
+        let (request_id, origin) = (self.exchange.request_id(), upstream.origin());
         let sentence = failure.sentence();
+        if upstream.is_private() && matches!(failure, Failure::NoAnswer | Failure::Reset) {
+            // There it was aborted, or the worker has ended.
+            return self.exchange.abort();
+        }
         if failure.is_upstreams() {
-            tracing::warn!(request_id, method = %method, path = %path, upstream = %address, "{sentence}");
+            tracing::warn!(request_id, method = %method, path = %path, upstream = %origin, "{sentence}");
         } else {
             tracing::debug!(request_id, method = %method, path = %path, "{sentence}");
         }

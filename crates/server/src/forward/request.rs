@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::ForwardOptions;
 use crate::handler::{ConnectionInfo, HeaderRef, RequestHead};
 use crate::headers::known;
 
@@ -96,7 +97,7 @@ pub(super) fn write(
     out: &mut Vec<u8>,
     head: &RequestHead<'_>,
     info: &ConnectionInfo,
-    web_sockets: bool,
+    to: &ForwardOptions,
 ) -> Shape {
     let options = Options::of(head.headers);
     let asks = head.headers.iter().any(|header| header.known == known::UPGRADE && !header.value.is_empty());
@@ -104,13 +105,18 @@ pub(super) fn write(
         is_head: head.method == b"HEAD",
         has_body: head.has_body,
         chunked: head.chunked,
-        upgrade: web_sockets && head.upgradable && options.upgrade && asks,
+        upgrade: to.web_sockets && head.upgradable && options.upgrade && asks,
         expect: head.expect_continue,
         trailers: head.trailers_allowed,
     };
     out.extend_from_slice(head.method);
     out.push(b' ');
-    let authority = target(out, head.method, head.target);
+    let authority = if to.as_proxy {
+        target(out, head.method, head.target)
+    } else {
+        out.extend_from_slice(head.target);
+        None
+    };
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let has_host = head.headers.iter().any(|header| header.known == known::HOST);
     // An HTTP/1.1 request needs the field, if only an empty one.
@@ -120,11 +126,13 @@ pub(super) fn write(
     for header in head.headers {
         let goes_on = match header.known {
             known::CONNECTION | known::KEEP_ALIVE | known::TE | known::TRANSFER_ENCODING => false,
-            known::CONTENT_LENGTH | FORWARDED_FOR | FORWARDED_PROTO => false,
+            known::CONTENT_LENGTH => false,
+            FORWARDED_FOR | FORWARDED_PROTO => !to.as_proxy,
             known::UPGRADE => shape.upgrade,
             known::HOST => authority.is_none(),
             known::EXPECT => head.expect_continue || !header.value.eq_ignore_ascii_case(b"100-continue"),
             known::TRAILER => head.chunked && !options.names(header),
+            _ if !to.as_proxy => true,
             0 => {
                 !is_reserved(header.name)
                     && !header.name.eq_ignore_ascii_case(b"Proxy-Connection")
@@ -139,12 +147,17 @@ pub(super) fn write(
     if shape.upgrade {
         field(out, b"Connection", b"Upgrade");
     }
+    if head.trailers_allowed && !to.as_proxy {
+        field(out, b"TE", b"trailers");
+    }
     if head.chunked {
         transfer_encoding(out, head.headers);
     } else if let Some(length) = head.content_length {
         field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes());
     }
-    forwarded(out, head.headers, info);
+    if to.as_proxy {
+        forwarded(out, head.headers, info);
+    }
     shape
 }
 
@@ -244,21 +257,28 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::handler::Client;
+    use crate::tls::TlsInfo;
+
+    fn info(remote: Option<&str>, tls: Option<TlsInfo>) -> ConnectionInfo {
+        let remote = remote.map(|remote| remote.parse().unwrap());
+        ConnectionInfo::new(1, 0, Client { remote, tls: tls.map(Arc::new), ..Client::default() })
+    }
 
     /// Writes the head of `text`, parsed as the server would.
     fn forward(text: &str, web_sockets: bool) -> (String, Shape) {
-        let info = ConnectionInfo {
-            id: 1,
-            started_ns: 0,
-            remote: Some("10.1.2.3:456".parse().unwrap()),
-            local: None,
-            tls: None,
-        };
+        let info = info(Some("10.1.2.3:456"), None);
         forward_from(text, web_sockets, &info)
     }
 
     fn forward_from(text: &str, web_sockets: bool, info: &ConnectionInfo) -> (String, Shape) {
+        forward_to(text, info, &ForwardOptions { web_sockets, ..ForwardOptions::default() })
+    }
+
+    fn forward_to(text: &str, info: &ConnectionInfo, to: &ForwardOptions) -> (String, Shape) {
         let mut raw = [httparse::EMPTY_HEADER; 32];
         let mut request = httparse::Request::new(&mut raw);
         assert!(request.parse(text.as_bytes()).unwrap().is_complete());
@@ -286,14 +306,14 @@ mod tests {
             has_body,
             chunked,
             expect_continue: version == 11 && has_body && value(known::EXPECT).is_some(),
-            trailers_allowed: false,
+            trailers_allowed: value(known::TE) == Some(b"trailers"),
             upgradable: version == 11 && !has_body,
             request_id: 1,
             parse_start_ns: 0,
             parse_end_ns: 0,
         };
         let mut out = Vec::new();
-        let shape = write(&mut out, &head, info, web_sockets);
+        let shape = write(&mut out, &head, info, to);
         (String::from_utf8(out).unwrap(), shape)
     }
 
@@ -373,13 +393,7 @@ mod tests {
             ("[::ffff:192.0.2.255]:9", "192.0.2.255:9"),
             ("192.0.2.10:65535", "192.0.2.10:65535"),
         ] {
-            let info = ConnectionInfo {
-                id: 1,
-                started_ns: 0,
-                remote: Some(remote.parse().unwrap()),
-                local: None,
-                tls: Some(Default::default()),
-            };
+            let info = info(Some(remote), Some(TlsInfo::default()));
             let (head, _) =
                 forward_from("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For:\r\n\r\n", false, &info);
             assert!(
@@ -391,17 +405,11 @@ mod tests {
 
     #[test]
     fn a_client_certificate_goes_on_in_base64_and_only_the_real_one() {
-        let tls = crate::tls::TlsInfo {
+        let tls = TlsInfo {
             client_certificate: Some(Box::from(&[0xfb_u8, 0xff, 0xfe, 1][..])),
-            ..Default::default()
+            ..TlsInfo::default()
         };
-        let info = ConnectionInfo {
-            id: 1,
-            started_ns: 0,
-            remote: None,
-            local: None,
-            tls: Some(std::sync::Arc::new(tls)),
-        };
+        let info = info(None, Some(tls));
         let request = "GET / HTTP/1.1\r\nHost: x\r\nMS-ASPNETCORE-CLIENTCERT: forged\r\n\r\n";
         let (head, _) = forward_from(request, false, &info);
         assert!(
@@ -409,6 +417,27 @@ mod tests {
             "{head}"
         );
         assert!(!head.contains("forged"), "{head}");
+    }
+
+    #[test]
+    fn between_workers_a_request_goes_on_as_it_was_sent() {
+        let private = ForwardOptions { as_proxy: false, ..ForwardOptions::default() };
+        for (from, to) in [
+            (
+                "GET http://a:8/b?c HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1\r\nMS-ASPNETCORE-TOKEN: a\r\n\r\n",
+                "GET http://a:8/b?c HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1\r\nMS-ASPNETCORE-TOKEN: a\r\n",
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close, cookie\r\nCookie: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "POST / HTTP/1.1\r\nHost: x\r\nCookie: 1\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n",
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+            ),
+        ] {
+            assert_eq!(forward_to(from, &info(Some("10.1.2.3:456"), None), &private).0, to);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One server on loopback that requests are forwarded to.
+//! One server that requests are forwarded to: a process that listens on loopback, or another worker.
 
 use std::fmt;
 use std::io;
@@ -6,11 +6,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::ForwardOptions;
+use mio::net::{TcpStream, UnixStream};
+
 use super::link::{Ending, Link};
 use super::pool::Slot;
 use super::relay::Relay;
+use super::{Connect, ForwardOptions};
 use crate::clock;
+use crate::handler::ConnectionInfo;
+use crate::output::Stream;
 use crate::reactor::Shard;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -18,10 +22,10 @@ use crate::sync::lock;
 /// More shards than this share their slots.
 const SLOTS: usize = 64;
 
-/// One process that listens on loopback, and the idle connections to it. They are closed by [`Upstream::close`], when
+/// One server that requests are forwarded to, and the idle connections to it. They are closed by [`Upstream::close`], when
 /// they have been idle for too long, and with the server.
 pub struct Upstream {
-    address: SocketAddr,
+    origin: Origin,
     /// What ends a request's head: the token and the empty line.
     head_end: Vec<u8>,
     closed: AtomicBool,
@@ -54,14 +58,54 @@ impl Upstream {
         }
         head_end.extend_from_slice(b"\r\n");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = cores.next_power_of_two().clamp(1, SLOTS);
-        let slots = (0..count).map(|_| Slot::default()).collect();
-        Arc::new(Self { address, head_end, closed: AtomicBool::new(false), slots })
+        Self::with(Origin::Loopback(address), head_end, cores.next_power_of_two().clamp(1, SLOTS))
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Another worker, for the requests of one client's connection, and so of one shard.
+    pub(super) fn private(connect: Arc<dyn Connect>) -> Arc<Self> {
+        Self::with(Origin::Private(connect), b"\r\n".to_vec(), 1)
+    }
+
+    fn with(origin: Origin, head_end: Vec<u8>, slots: usize) -> Arc<Self> {
+        let slots = (0..slots).map(|_| Slot::default()).collect();
+        Arc::new(Self { origin, head_end, closed: AtomicBool::new(false), slots })
+    }
+
+    /// Where it is.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether it is another worker: what ends there without an answer ends here as if it had been the same.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(self.origin, Origin::Private(_))
+    }
+
+    /// See [`Connect::generation`].
+    pub(super) fn generation(&self) -> u64 {
+        match &self.origin {
+            Origin::Loopback(_) => 0,
+            Origin::Private(connect) => connect.generation(),
+        }
+    }
+
+    /// A socket that is connected to it, or about to be.
+    pub(super) fn open(&self, client: &ConnectionInfo) -> io::Result<Stream> {
+        let address = match &self.origin {
+            Origin::Loopback(address) => *address,
+            Origin::Private(connect) => {
+                let stream = connect.connect(client)?;
+                stream.set_nonblocking(true)?;
+                return Ok(UnixStream::from_std(stream).into());
+            }
+        };
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        // Without a listener the kernel may pick the very port as the local one and connect the socket to itself.
+        if stream.local_addr()? == address {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        Ok(stream.into())
     }
 
     /// Requests that are forwarded to it now, upgraded ones included.
@@ -111,7 +155,7 @@ impl Upstream {
         let slot = self.slot(shard);
         loop {
             let link = lock(&slot.pool).take_idle(shard)?;
-            if link.is_quiet() {
+            if link.generation() == self.generation() && link.is_quiet() {
                 Counters::add(&slot.reused);
                 return Some(link);
             }
@@ -120,8 +164,12 @@ impl Upstream {
     }
 
     /// A new connection, perhaps not established yet.
-    pub(super) fn connect(self: &Arc<Self>, shard: &Arc<Shard>) -> io::Result<Arc<Link>> {
-        let link = Link::open(self, shard)?;
+    pub(super) fn connect(
+        self: &Arc<Self>,
+        shard: &Arc<Shard>,
+        client: &ConnectionInfo,
+    ) -> io::Result<Arc<Link>> {
+        let link = Link::open(self, shard, client)?;
         Counters::add(&self.slot(shard).connects);
         Ok(link)
     }
@@ -167,11 +215,34 @@ impl Upstream {
     }
 }
 
+/// Where an upstream is.
+pub(super) enum Origin {
+    /// It listens on loopback.
+    Loopback(SocketAddr),
+    /// Another worker, which only we are connected to.
+    Private(Arc<dyn Connect>),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loopback(address) => address.fmt(f),
+            Self::Private(_) => f.write_str("another worker"),
+        }
+    }
+}
+
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the token.
         f.debug_struct("Upstream")
-            .field("address", &self.address)
+            .field("origin", &self.origin)
             .field("closed", &self.is_closed())
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()

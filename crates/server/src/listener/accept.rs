@@ -2,42 +2,38 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
+use super::open;
 use crate::clock;
 use crate::config::Listener;
-use crate::handler::ConnectionInfo;
-use crate::http1::{self, Conn};
-use crate::output::Wire;
+use crate::handler::Client;
 use crate::reactor::{Io, Shard, Task};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
-use crate::tls::{Opened, Opening, Tls};
+use crate::tls::Tls;
 
 /// Connections accepted before other tasks of the shard get their turn.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// Descriptors that are left for the app, as far as the limit allows: it loads assemblies and opens files with
 /// them, and breaks where a connection could have waited in the kernel's queue.
 const RESERVE: RawFd = 128;
 /// How long to wait when the system has no descriptor or memory left.
-const PAUSE: Duration = Duration::from_millis(250);
-
-static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+pub(super) const PAUSE: Duration = Duration::from_millis(250);
 
 /// A running accept task, to be woken when it may go on or must end.
 pub(crate) struct Acceptor {
-    io: Arc<Io>,
-    paused: AtomicBool,
+    pub(super) io: Arc<Io>,
+    pub(super) paused: AtomicBool,
 }
 
 impl Acceptor {
@@ -69,7 +65,7 @@ pub(crate) fn start(
     shard: &Arc<Shard>,
     listener: Listener,
 ) -> io::Result<Arc<Acceptor>> {
-    let Listener { socket, tls } = listener;
+    let Listener { socket, tls, number } = listener;
     socket.set_nonblocking(true)?;
     let mut listener = TcpListener::from_std(socket);
     let io = shard.reserve();
@@ -93,7 +89,8 @@ pub(crate) fn start(
                 *slot = None;
                 return Poll::Ready(());
             }
-            match accept(&server, listener, tls.as_ref(), ceiling, this.paused.load(Ordering::Relaxed)) {
+            let from = From { listener, number, tls: tls.as_ref(), ceiling };
+            match accept(&server, &from, this.paused.load(Ordering::Relaxed)) {
                 Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
                 Accepted::More => {
                     this.paused.store(false, Ordering::Relaxed);
@@ -111,14 +108,18 @@ pub(crate) fn start(
     Ok(acceptor)
 }
 
-/// `again` = the last attempt was blocked, which has been reported.
-fn accept(
-    server: &Arc<Shared>,
-    listener: &TcpListener,
-    tls: Option<&Tls>,
+/// What is accepted from.
+struct From<'a> {
+    listener: &'a TcpListener,
+    number: usize,
+    tls: Option<&'a Tls>,
+    /// The lowest descriptor number that connections leave alone.
     ceiling: RawFd,
-    again: bool,
-) -> Accepted {
+}
+
+/// `again` = the last attempt was blocked, which has been reported.
+fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
+    let &From { listener, number, tls, ceiling } = from;
     if again && server.has_connections() && next_descriptor(listener).is_some_and(|next| next >= ceiling) {
         return Accepted::Blocked;
     }
@@ -132,7 +133,9 @@ fn accept(
         match listener.accept() {
             Ok((stream, remote)) => {
                 let last = stream.as_raw_fd() + 1 >= ceiling;
-                if let Err(error) = open(server, stream, tls, remote) {
+                let local = stream.local_addr().ok();
+                let client = Client { listener: number, remote: Some(remote), local, tls: None };
+                if let Err(error) = open::client(server, stream, tls, client) {
                     tracing::debug!(%error, "an accepted connection could not be set up");
                 }
                 if last {
@@ -184,60 +187,6 @@ fn is_transient(error: &io::Error) -> bool {
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::NetworkDown
     )
-}
-
-fn open(
-    server: &Arc<Shared>,
-    mut stream: TcpStream,
-    tls: Option<&Tls>,
-    remote: SocketAddr,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let info = ConnectionInfo {
-        id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
-        started_ns: clock::now_ns(),
-        remote: Some(remote),
-        local: stream.local_addr().ok(),
-        tls: None,
-    };
-    let Some(shard) = server.shards().iter().min_by_key(|shard| shard.load()) else {
-        return Err(io::ErrorKind::NotConnected.into());
-    };
-    let io = shard.reserve();
-    if let Err(error) = io.register(&mut stream) {
-        io.release();
-        return Err(error);
-    }
-    let opening = match tls {
-        None => {
-            Counters::add(&server.counters().accepted);
-            server.connection_opened();
-            http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream), None));
-            return Ok(());
-        }
-        Some(tls) => Opening::new(info.id, io.clone(), server.clone(), stream, tls),
-    };
-    let opening = opening.map_err(|error| {
-        io.release();
-        io::Error::other(error)
-    })?;
-    Counters::add(&server.counters().accepted);
-    server.connection_opened();
-    let task = Task::new(shard.clone(), secure(opening, info, server.clone(), io.clone()));
-    io.start(task, None);
-    Ok(())
-}
-
-/// A connection of a TLS listener: the handshake, then what was agreed on.
-async fn secure(opening: Opening, mut info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>) {
-    match opening.await {
-        Opened::Secured { wire, info: tls, gate } => {
-            info.tls = Some(Arc::from(tls));
-            http1::connection(Conn::new(info, server, io, wire, gate)).await;
-        }
-        Opened::Plain(wire) => http1::refuse_plain(Conn::new(info, server, io, wire, None)).await,
-        Opened::Failed => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
-//! Listening sockets: one task each, which accepts and hands connections to the least loaded shard.
+//! Where connections come from: listening sockets, and others that have accepted them. One task each, which hands them
+//! to the least loaded shard.
 
 mod accept;
+mod arrivals;
+mod open;
 
 pub(crate) use accept::{Acceptor, start};
+pub use arrivals::{Arrival, Arrivals};
+pub(crate) use arrivals::{adopt, start as start_arrivals};

@@ -12,6 +12,7 @@ mod framed;
 mod queue;
 pub(crate) mod socket;
 mod start;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -29,6 +30,7 @@ use crate::headers::HeaderBlockRef;
 pub(crate) use encode::reason;
 pub(crate) use extra::ExtraHeaders;
 use queue::Queue;
+pub(crate) use stream::Stream;
 pub(crate) use wire::{Sent, Wire};
 
 /// Corked bytes above this are written anyway.

@@ -1,11 +1,10 @@
 //! System calls on a connected, non-blocking socket; interrupted ones are tried again.
 
-use std::io::{self, IoSlice, Write as _};
+use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use mio::net::TcpStream;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 /// Reads what has come; 0 = the end.
 pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
@@ -38,11 +37,11 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends what the kernel takes of several parts, in one call.
-pub(crate) fn send_parts(mut stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(crate) fn send_parts(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     loop {
-        match stream.write_vectored(parts) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
+        match rustix::net::sendmsg(socket, parts, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
         }
     }
 }

@@ -2,15 +2,14 @@
 //! The one place to change for another transport.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
 
-use super::socket;
+use super::{Stream, socket};
 use crate::reactor::Io;
 use crate::sync::lock;
 use crate::tls::{Flushed, Session};
@@ -30,18 +29,18 @@ pub(crate) struct Sent {
 /// A connected socket. All methods may be called from any thread. The session's lock is the last one taken.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<Box<Mutex<Session>>>,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, tls: None }
+    pub(crate) fn new(stream: impl Into<Stream>) -> Self {
+        Self { stream: stream.into(), tls: None }
     }
 
     /// Over an established session.
-    pub(crate) fn secured(stream: TcpStream, session: Session) -> Self {
-        Self { stream, tls: Some(Box::new(Mutex::new(session))) }
+    pub(crate) fn secured(stream: impl Into<Stream>, session: Session) -> Self {
+        Self { stream: stream.into(), tls: Some(Box::new(Mutex::new(session))) }
     }
 
     /// Reads once, and keeps the account of whether there may be more. 0 = the client has ended its direction; an
@@ -55,7 +54,7 @@ impl Wire {
                 (count, count == into.len())
             }
             Some(session) => {
-                let taken = lock(session).read(&self.stream, into)?;
+                let taken = lock(session).read(self.as_fd(), into)?;
                 (taken.count, taken.more)
             }
         };
@@ -82,7 +81,7 @@ impl Wire {
 
     /// Writes several parts to a plain wire, in one call.
     pub(crate) fn write_all_of(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        socket::send_parts(&self.stream, parts)
+        socket::send_parts(self.as_fd(), parts)
     }
 
     /// Sends what can be sent of these parts now. `WouldBlock` when that is nothing.
@@ -95,14 +94,14 @@ impl Wire {
                 };
                 Ok(Sent { taken, held: false })
             }
-            Some(session) => lock(session).write(&self.stream, parts),
+            Some(session) => lock(session).write(self.as_fd(), parts),
         }
     }
 
     /// Sends from a file; nothing taken means that the file has ended early.
     pub(crate) fn send_file(&self, file: &OwnedFd, offset: u64, count: u64) -> io::Result<Sent> {
         if let Some(session) = &self.tls {
-            return lock(session).send_file(&self.stream, file, offset, count);
+            return lock(session).send_file(self.as_fd(), file, offset, count);
         }
         let count = usize::try_from(count.min(FILE_PIECE)).unwrap_or(usize::MAX);
         loop {
@@ -118,7 +117,7 @@ impl Wire {
     pub(crate) fn flush(&self) -> io::Result<Flushed> {
         match &self.tls {
             None => Ok(Flushed::default()),
-            Some(session) => lock(session).flush(&self.stream),
+            Some(session) => lock(session).flush(self.as_fd()),
         }
     }
 
@@ -126,16 +125,16 @@ impl Wire {
     pub(crate) fn waiting(&self) -> u64 {
         match &self.tls {
             None => rustix::io::ioctl_fionread(&self.stream).unwrap_or(0),
-            Some(session) => lock(session).waiting(&self.stream),
+            Some(session) => lock(session).waiting(self.as_fd()),
         }
     }
 
     /// Says that nothing more will be sent. `true` when that has been said; otherwise the wire holds it, and it is to
     /// be called again when that has left.
     pub(crate) fn finish_writing(&self) -> bool {
-        let told = self.tls.as_ref().is_none_or(|session| lock(session).finish(&self.stream));
+        let told = self.tls.as_ref().is_none_or(|session| lock(session).finish(self.as_fd()));
         if told {
-            let _ = self.stream.shutdown(Shutdown::Write);
+            let _ = shutdown(&self.stream, Shutdown::Write);
         }
         told
     }
@@ -143,18 +142,22 @@ impl Wire {
     /// Ends both directions after what has been handed to the kernel.
     pub(crate) fn close(&self) {
         if let Some(session) = &self.tls {
-            lock(session).finish(&self.stream);
+            lock(session).finish(self.as_fd());
         }
         self.cut();
     }
 
     /// The same without a word: a client of an encrypted connection cannot take what it got for complete.
     pub(crate) fn cut(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = shutdown(&self.stream, Shutdown::Both);
     }
 
-    /// Ends the connection with a reset: the client cannot take what it got for complete.
+    /// Ends the connection with a reset: the client cannot take what it got for complete. Between workers, where a
+    /// reset cannot be sent, everything is framed, and an end in the middle tells the same.
     pub(crate) fn reset(&self) {
+        if let Stream::Unix(_) = self.stream {
+            return self.cut();
+        }
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         // Dissolving the association sends the reset now, whoever still holds the descriptor.
         if rustix::net::connect_unspec(&self.stream).is_err() {

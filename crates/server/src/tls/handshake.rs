@@ -156,7 +156,7 @@ impl Opening {
 /// Goes on as far as it gets without waiting. Answers whether the handshake is over and everything has been sent.
 fn shake(session: &mut Session, stream: &TcpStream, io: &Io, legs_ns: &mut [i64; 4]) -> io::Result<bool> {
     loop {
-        let flushed = session.flush(stream)?;
+        let flushed = session.flush(stream.as_fd())?;
         if flushed.sent > 0 {
             legs_ns[3] = clock::now_ns();
             if legs_ns[1] == 0 {
@@ -173,7 +173,7 @@ fn shake(session: &mut Session, stream: &TcpStream, io: &Io, legs_ns: &mut [i64;
             return Ok(false);
         }
         io.begin_read();
-        let pulled = session.pull(stream);
+        let pulled = session.pull(stream.as_fd());
         if pulled.is_ok() {
             legs_ns[3] = clock::now_ns();
             if legs_ns[1] != 0 && legs_ns[2] == 0 {

@@ -5,9 +5,8 @@
 //! while decrypted bytes wait for their reader.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use mio::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustls::ServerConnection;
@@ -73,7 +72,7 @@ impl Session {
 
     /// Reads decrypted bytes. Answers less than `into` has room for only when the socket is drained. An end without the
     /// client's word for it is `UnexpectedEof`.
-    pub(crate) fn read(&mut self, stream: &TcpStream, into: &mut [u8]) -> io::Result<Taken> {
+    pub(crate) fn read(&mut self, stream: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<Taken> {
         let mut count = 0;
         let mut drained = false;
         loop {
@@ -110,7 +109,7 @@ impl Session {
     }
 
     /// Decrypted bytes that wait for a reader, after looking whether the socket has some.
-    pub(crate) fn waiting(&mut self, stream: &TcpStream) -> u64 {
+    pub(crate) fn waiting(&mut self, stream: BorrowedFd<'_>) -> u64 {
         loop {
             let decrypted = self.decrypted();
             if decrypted > 0 {
@@ -129,7 +128,7 @@ impl Session {
     }
 
     /// Reads from the socket once and decrypts.
-    pub(super) fn pull(&mut self, stream: &TcpStream) -> io::Result<Pulled> {
+    pub(super) fn pull(&mut self, stream: BorrowedFd<'_>) -> io::Result<Pulled> {
         if self.failed {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -146,7 +145,7 @@ impl Session {
 
     /// Takes as much of `parts` as it can encrypt and hand to the kernel, and up to [`HELD`] bytes beyond that. While
     /// bytes are held nothing is taken: `WouldBlock`.
-    pub(crate) fn write(&mut self, stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<Sent> {
+    pub(crate) fn write(&mut self, stream: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<Sent> {
         if self.failed || self.finishing {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -172,7 +171,7 @@ impl Session {
     /// The same for a part of a file; nothing taken means that the file has ended early.
     pub(crate) fn send_file(
         &mut self,
-        stream: &TcpStream,
+        stream: BorrowedFd<'_>,
         file: &OwnedFd,
         offset: u64,
         count: u64,
@@ -195,7 +194,7 @@ impl Session {
     }
 
     /// Sends what is held.
-    pub(crate) fn flush(&mut self, stream: &TcpStream) -> io::Result<Flushed> {
+    pub(crate) fn flush(&mut self, stream: BorrowedFd<'_>) -> io::Result<Flushed> {
         let mut sent = 0;
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut Sink(stream)) {
@@ -211,7 +210,7 @@ impl Session {
     }
 
     /// Tells the client that nothing more will come. `true` when that has left; to be called again until then.
-    pub(crate) fn finish(&mut self, stream: &TcpStream) -> bool {
+    pub(crate) fn finish(&mut self, stream: BorrowedFd<'_>) -> bool {
         if !std::mem::replace(&mut self.finishing, true) {
             self.connection.send_close_notify();
         }
@@ -243,7 +242,7 @@ impl Ahead {
         self.busy = !self.drained;
     }
 
-    fn fill(&mut self, stream: &TcpStream) -> io::Result<()> {
+    fn fill(&mut self, stream: BorrowedFd<'_>) -> io::Result<()> {
         self.bytes.reserve(AHEAD);
         let room = self.bytes.capacity();
         let count = loop {
@@ -279,7 +278,7 @@ impl Ahead {
 
 /// The socket as something to read from.
 struct Source<'a> {
-    stream: &'a TcpStream,
+    stream: BorrowedFd<'a>,
     ahead: &'a mut Ahead,
 }
 
@@ -287,7 +286,7 @@ impl io::Read for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.ahead.bytes.is_empty() {
             if !self.ahead.busy {
-                let count = socket::receive(self.stream.as_fd(), into)?;
+                let count = socket::receive(self.stream, into)?;
                 self.ahead.note(count, into.len());
                 return Ok(count);
             }
@@ -298,11 +297,11 @@ impl io::Read for Source<'_> {
 }
 
 /// The socket as something to write to.
-struct Sink<'a>(&'a TcpStream);
+struct Sink<'a>(BorrowedFd<'a>);
 
 impl io::Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        socket::send(self.0.as_fd(), bytes)
+        socket::send(self.0, bytes)
     }
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

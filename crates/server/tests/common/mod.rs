@@ -61,7 +61,7 @@ pub(crate) fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let config = ServerConfig { io_threads, limits, ..ServerConfig::default() };
-    (Server::start(config, vec![Listener { socket, tls: None }], handler).unwrap(), address)
+    (Server::start(config, vec![Listener { socket, tls: None, number: 0 }], handler).unwrap(), address)
 }
 
 /// Waits until `condition` holds; fails with `what` otherwise.

@@ -52,7 +52,7 @@ pub(crate) fn start_tls(limits: Limits, tls: &Tls, handler: Arc<dyn Handler>) ->
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let config = ServerConfig { io_threads: 2, limits, ..ServerConfig::default() };
-    let listener = Listener { socket, tls: Some(tls.clone()) };
+    let listener = Listener { socket, tls: Some(tls.clone()), number: 0 };
     let server = Server::start(config, vec![listener], handler).unwrap();
     server.accept();
     (server, address)

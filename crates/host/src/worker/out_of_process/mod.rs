@@ -96,6 +96,7 @@ fn serve(
         forward_connection_header: spec.forward_connection_header,
         idle_connections: IDLE_CONNECTIONS,
         idle_timeout: IDLE_TIMEOUT,
+        as_proxy: true,
     };
     let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
     let handler = filtered(Arc::new(handler), &spec.app)?;

@@ -197,6 +197,7 @@ mod tests {
     use super::*;
     use crate::forward::request::Shape;
     use crate::forward::{ForwardOptions, Upstream};
+    use crate::handler::{Client, ConnectionInfo};
     use crate::reactor::Shard;
 
     #[test]
@@ -204,8 +205,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let upstream = Upstream::new(listener.local_addr().unwrap(), "");
         let shard = Shard::new(0, Arc::default()).unwrap();
+        let client = ConnectionInfo::new(1, 0, Client::default());
         let connect = || {
-            let link = Link::open(&upstream, &shard).unwrap();
+            let link = Link::open(&upstream, &shard, &client).unwrap();
             (link, listener.accept().unwrap().0)
         };
         let shape = Shape { has_body: true, ..Shape::default() };
