@@ -3,6 +3,7 @@
 //! Contenders take turns, so that what disturbs the machine disturbs all. A result that the spread of its rounds could turn is called inconclusive.
 
 mod blocking;
+mod boundary;
 mod client;
 mod contender;
 mod difference;
@@ -47,6 +48,8 @@ enum What {
     IdleMemory(idle_memory::Options),
     /// A fast endpoint while 64 requests block their threads
     Blocking(blocking::Options),
+    /// What a request costs between Mews and the app, without sockets
+    Boundary(boundary::Options),
 }
 
 impl What {
@@ -61,7 +64,11 @@ impl What {
     }
 
     fn needs_mews(&self) -> bool {
-        self.matrix().is_none_or(|(preset, options)| options.needs_mews(preset))
+        match (self, self.matrix()) {
+            (Self::Boundary(_), _) => false,
+            (_, Some((preset, options))) => options.needs_mews(preset),
+            (_, None) => true,
+        }
     }
 }
 
@@ -85,6 +92,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::FirstResponse(options) => first_response::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),
+        What::Boundary(options) => boundary::measure(&contenders, &toolchain.runtime, options),
     }?;
     let folder =
         if options.publish { paths::root().join("docs/performance") } else { paths::target().join("bench") };

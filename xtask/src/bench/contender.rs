@@ -99,10 +99,15 @@ impl Contenders {
         self.start_app(contender.name(), command)
     }
 
+    /// The app's own file.
+    pub(crate) fn assembly(&self) -> PathBuf {
+        self.folder.join(format!("{}.dll", self.assembly))
+    }
+
     /// `dotnet App.dll`
     pub(crate) fn kestrel(&self) -> Command {
         let mut command = Command::new(&self.muxer);
-        command.arg(self.folder.join(format!("{}.dll", self.assembly)));
+        command.arg(self.assembly());
         command
     }
 
