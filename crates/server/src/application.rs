@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::access::Accounting;
 use crate::handler::{ConnectionInfo, Handler, RequestHead};
 use crate::output::ExtraHeaders;
 use crate::server::Shared;
@@ -14,12 +15,13 @@ pub struct Application {
     handler: Arc<dyn Handler>,
     max_request_body: Option<u64>,
     extra: ExtraHeaders,
+    accounting: Arc<Accounting>,
 }
 
 impl Application {
     /// An application without a limit of request bodies and without header fields of its own.
     pub fn new(handler: Arc<dyn Handler>) -> Self {
-        Self { handler, max_request_body: None, extra: ExtraHeaders::default() }
+        Self { handler, max_request_body: None, extra: ExtraHeaders::default(), accounting: Arc::default() }
     }
 
     /// With the largest request body in bytes; what exceeds it is `BodyError::TooLarge` for its reader.
@@ -33,6 +35,13 @@ impl Application {
     #[must_use]
     pub fn with_response_headers(mut self, headers: &[(String, String)]) -> Self {
         self.extra = ExtraHeaders::new(headers);
+        self
+    }
+
+    /// With the names that its requests are accounted for under, and their log.
+    #[must_use]
+    pub fn with_accounting(mut self, accounting: Arc<Accounting>) -> Self {
+        self.accounting = accounting;
         self
     }
 
@@ -50,6 +59,10 @@ impl Application {
 
     pub(crate) fn extra(&self) -> &ExtraHeaders {
         &self.extra
+    }
+
+    pub(crate) fn accounting(&self) -> &Arc<Accounting> {
+        &self.accounting
     }
 
     fn is(&self, other: &Self) -> bool {

@@ -25,6 +25,43 @@ pub(crate) fn deadline(after: Duration) -> u64 {
     coarse_ms().saturating_add(ms)
 }
 
+/// Milliseconds since 1970.
+pub(crate) fn real_ms() -> i64 {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Realtime);
+    tv_sec.saturating_mul(1000).saturating_add(tv_nsec / 1_000_000)
+}
+
+/// A moment in the Gregorian calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Utc {
+    pub(crate) year: i32,
+    pub(crate) month: u8,
+    pub(crate) day: u8,
+    pub(crate) hour: u8,
+    pub(crate) minute: u8,
+    pub(crate) second: u8,
+}
+
+/// The calendar's names for a second since 1970.
+pub(crate) fn utc(second: i64) -> Utc {
+    let (day, rest) = (second.div_euclid(86_400), second.rem_euclid(86_400));
+    // Years that begin in March end with the leap day; 400 of them are 146097 days, whenever they begin.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let small = |value: i64| u8::try_from(value).unwrap_or(0);
+    Utc {
+        year: i32::try_from(era * 400 + year + i64::from(month >= 10)).unwrap_or(0),
+        month: small(if month < 10 { month + 3 } else { month - 9 }),
+        day: small(day - (153 * month + 2) / 5 + 1),
+        hour: small(rest / 3600),
+        minute: small(rest / 60 % 60),
+        second: small(rest % 60),
+    }
+}
+
 const DATE_LEN: usize = 29;
 
 thread_local! {
@@ -61,6 +98,21 @@ mod tests {
         let mut again = Vec::new();
         append_date(&mut again);
         assert_eq!(again.len(), DATE_LEN);
+    }
+
+    #[test]
+    fn the_calendar_is_that_of_the_date_header() {
+        let mut second = -1;
+        while second < 7_000_000_000 {
+            let Utc { year, month, day, hour, minute, second: s } = utc(second.max(0));
+            let date =
+                httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(second.max(0) as u64)).to_string();
+            let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+            let name = months[usize::from(month) - 1];
+            let ours = format!("{day:02} {name} {year:04} {hour:02}:{minute:02}:{s:02} GMT");
+            assert!(date.ends_with(&ours), "{date} {ours}");
+            second += 40_003;
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::Accounting;
 use crate::tls::Tls;
 
 /// How a server runs.
@@ -23,6 +24,9 @@ pub struct ServerConfig {
     /// Names and values of header fields that every response gets which has none of the same name. Not those to
     /// requests that are refused before the handler, and not 101.
     pub response_headers: Vec<(String, String)>,
+    /// How requests are accounted for: those for the one application that a handler is, and those that are refused before
+    /// it is known which application they are for.
+    pub accounting: Arc<Accounting>,
 }
 
 impl Default for ServerConfig {
@@ -34,6 +38,7 @@ impl Default for ServerConfig {
             stall_after: Duration::from_millis(2),
             max_threads: 512,
             response_headers: Vec::new(),
+            accounting: Arc::default(),
         }
     }
 }

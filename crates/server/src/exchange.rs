@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::access::Account;
 use crate::application::Application;
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
@@ -57,6 +58,7 @@ pub struct Written {
 pub struct Exchange {
     conn: Arc<Conn>,
     application: Arc<Application>,
+    account: Arc<Account>,
     seq: u64,
     request_id: u64,
     has_body: bool,
@@ -79,6 +81,7 @@ impl Exchange {
     pub(crate) fn new(
         conn: Arc<Conn>,
         application: Arc<Application>,
+        account: Arc<Account>,
         seq: u64,
         request_id: u64,
         has_body: bool,
@@ -87,6 +90,7 @@ impl Exchange {
         Self {
             conn,
             application,
+            account,
             seq,
             request_id,
             has_body,
@@ -107,6 +111,16 @@ impl Exchange {
     /// Unique in the process.
     pub fn request_id(&self) -> u64 {
         self.request_id
+    }
+
+    /// For the log: what the status says more exactly, as in 404.13.
+    pub fn set_sub_status(&self, sub_status: u16) {
+        self.account.set_sub_status(sub_status);
+    }
+
+    /// For the log: the user that the request is made as. Only the first is kept.
+    pub fn set_user(&self, user: &str) {
+        self.account.set_user(user);
     }
 
     /// The handler's own number, 0 at first.
@@ -146,7 +160,11 @@ impl Exchange {
         if !self.has_body && !self.upgraded.load(Ordering::Acquire) {
             return Ok(BodyRead::End);
         }
-        self.conn.read_body(self.seq, dst)
+        let read = self.conn.read_body(self.seq, dst);
+        if let Ok(BodyRead::Data(count)) = read {
+            self.account.received(count);
+        }
+        read
     }
 
     /// Calls `f` with the request's trailers: empty before [`BodyRead::End`].

@@ -11,12 +11,14 @@
 //! | `tls` | certificates, handshakes, encryption |
 //! | `http1` | heads, framing, bodies and the connection's state machine |
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
+//! | `access` | the account of each request, and the access log |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
 //! | `forward` | a handler that forwards requests to a server on loopback |
 //! | `filter` | request filtering and URL rewriting before another handler |
 //! | `pages` | a handler that answers everything with one page |
 #![forbid(unsafe_code)]
 
+mod access;
 mod application;
 mod clock;
 mod config;
@@ -40,6 +42,7 @@ mod stats;
 mod sync;
 pub mod tls;
 
+pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
 pub use application::{Application, Router};
 pub use config::{Limits, Listener, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};

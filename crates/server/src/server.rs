@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::access::Accounting;
 use crate::application::{Application, Router, Serve};
 use crate::clock;
 use crate::config::{Limits, Listener, ServerConfig};
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     serve: Mutex<Serve>,
     /// Grows with every change of `serve`, so that connections need not lock to see that there was none.
     serve_version: AtomicU64,
+    accounting: Arc<Accounting>,
     shards: Vec<Arc<Shard>>,
     dispatch: Vec<Table>,
     threads: Arc<Threads>,
@@ -43,6 +45,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How requests are accounted for that are refused before their application is known.
+    pub(crate) fn accounting(&self) -> &Arc<Accounting> {
+        &self.accounting
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -138,8 +145,16 @@ impl Shared {
 }
 
 /// The one application that a handler is.
-fn only(handler: Arc<dyn Handler>, limits: &Limits, headers: &[(String, String)]) -> Application {
-    Application::new(handler).with_max_request_body(limits.max_request_body).with_response_headers(headers)
+fn only(
+    handler: Arc<dyn Handler>,
+    limits: &Limits,
+    headers: &[(String, String)],
+    accounting: &Arc<Accounting>,
+) -> Application {
+    Application::new(handler)
+        .with_max_request_body(limits.max_request_body)
+        .with_response_headers(headers)
+        .with_accounting(accounting.clone())
 }
 
 /// A running server. Dropping it is [`Server::shutdown`].
@@ -166,12 +181,13 @@ impl Server {
         for shard in &shards {
             threads.drive(shard.clone(), 0);
         }
-        let serve = Serve::One(only(handler, &config.limits, &config.response_headers));
+        let serve = Serve::One(only(handler, &config.limits, &config.response_headers, &config.accounting));
         let shared = Arc::new(Shared {
             limits: config.limits,
             response_headers: config.response_headers,
             serve: Mutex::new(serve),
             serve_version: AtomicU64::new(1),
+            accounting: config.accounting,
             dispatch: shards.iter().map(|_| Table::new()).collect(),
             shards,
             threads,
@@ -226,8 +242,8 @@ impl Server {
 
     /// Uses another handler for the next requests; those in flight keep theirs.
     pub fn set_handler(&self, handler: Arc<dyn Handler>) {
-        let Shared { limits, response_headers, .. } = &*self.shared;
-        self.set_serve(Serve::One(only(handler, limits, response_headers)));
+        let Shared { limits, response_headers, accounting, .. } = &*self.shared;
+        self.set_serve(Serve::One(only(handler, limits, response_headers, accounting)));
     }
 
     /// Has `router` choose the application for each of the next requests, with limits and header fields of its own.

@@ -6,12 +6,15 @@
 //! | `binding` | where a site listens, and for which host names |
 //! | `pool` | an application pool: when it starts, idles, recycles and gives up |
 //! | `identity` | as whom a pool runs and what it may use up |
+//! | `access_log` | a site's access log |
 
+mod access_log;
 mod binding;
 mod identity;
 mod pool;
 mod site;
 
+pub use access_log::{AccessLog, AccessLogFile, AccessLogFormat, AccessLogTarget, Period};
 pub use binding::{Binding, HostName};
 pub use identity::Isolation;
 pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};

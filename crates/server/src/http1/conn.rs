@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::body::Input;
+use crate::access::Ending;
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::exchange::{BodyRead, Exchange, ResponseHead, Written};
@@ -249,7 +250,7 @@ impl Conn {
             // What was flushed before is the client's.
             output.uncork(&self.wire, self.env());
             self.wire.reset();
-            output.kill();
+            output.kill(Ending::Aborted);
             drop(output);
             self.io.wake();
         }
@@ -292,11 +293,11 @@ impl Conn {
                 );
                 Counters::add(&self.server.counters().write_timeouts);
                 self.wire.reset();
-                output.kill();
+                output.kill(Ending::TooSlow);
             } else if self.io.broken() && output.phase() != Phase::Dead && !output.has_ended_sending() {
                 // With our own direction ended, the client's end looks like this too, and bytes may precede it:
                 // then whoever reads finds out.
-                output.kill();
+                output.kill(Ending::ClientGone);
             }
             let writable = output.pump(&self.wire, self.env(), self.io.take_writable());
             (writable, output.exchange().upgrade(), output.phase(), output.deadline())
@@ -345,7 +346,7 @@ impl Conn {
     fn end_output(&self) -> (Option<Arc<Exchange>>, bool) {
         let mut output = lock(&self.output);
         let settled = output.is_settled();
-        output.kill();
+        output.kill(Ending::ClientGone);
         (output.exchange().upgrade(), settled)
     }
 

@@ -15,6 +15,7 @@ use super::conn::Conn;
 use super::head::{self, Head};
 use super::rejection::Rejection;
 use super::scan::{Scan, Scanned};
+use crate::access::{Account, Ending, Trace};
 use crate::application::Served;
 use crate::clock;
 use crate::dispatch::{self, Place};
@@ -67,7 +68,7 @@ pub(super) struct Http1 {
     /// The buffer is with `Conn::input`.
     lent: bool,
     /// Coarse time at which the idle connection or the incomplete head is given up; 0 = not set.
-    give_up: u64,
+    pub(super) give_up: u64,
     trim_at: u64,
 }
 
@@ -196,6 +197,7 @@ impl Http1 {
         if output.is_stuck(now) {
             Counters::add(&conn.server.counters().write_timeouts);
             conn.wire.reset();
+            output.kill(Ending::TooSlow);
             return Next::End;
         }
         if output.phase() == Phase::Dead || conn.io.broken() {
@@ -256,9 +258,12 @@ impl Http1 {
         });
         let head = match parsed {
             Ok(head) => head,
-            Err(rejection) => return self.reject(rejection),
+            Err(rejection) => {
+                self.buffer = buffer;
+                return self.reject(rejection);
+            }
         };
-        let (exchange, place, key) = self.begin(&head, start_ns);
+        let (exchange, place, key) = self.begin(&head, len, start_ns);
         let framing = head.framing;
         drop(head);
         self.scan = Scan::default();
@@ -291,7 +296,7 @@ impl Http1 {
     }
 
     /// Makes the exchange and has the handler copy the head.
-    fn begin(&mut self, head: &Head<'_>, start_ns: i64) -> (Arc<Exchange>, Place, u64) {
+    fn begin(&mut self, head: &Head<'_>, length: usize, start_ns: i64) -> (Arc<Exchange>, Place, u64) {
         let conn = &self.conn;
         let server = &conn.server;
         self.seq += 1;
@@ -314,9 +319,14 @@ impl Http1 {
             parse_end_ns: clock::now_ns(),
         };
         let application = self.served.application(server, conn.gate.as_ref(), &request, conn.info());
+        let traced = Trace::of(&application, &request);
+        let headers = traced.headers(&head.headers);
+        let request = RequestHead { headers: &headers, ..request };
+        let account = Account::new(&application, conn.info(), &request, length, traced.trace());
         let exchange = Arc::new(Exchange::new(
             conn.clone(),
             application.clone(),
+            account.clone(),
             self.seq,
             request_id,
             framing.has_body(),
@@ -341,7 +351,8 @@ impl Http1 {
             if place == Place::Pool {
                 output.uncork(&conn.wire, conn.env());
             }
-            output.begin(self.seq, facts, Arc::downgrade(&exchange), application, place == Place::Inline);
+            let exchange = Arc::downgrade(&exchange);
+            output.begin(self.seq, facts, exchange, application, Some(account), place == Place::Inline);
         }
         conn.io.set_in_flight(true);
         conn.io.set_deadline(0);
@@ -422,6 +433,7 @@ impl Http1 {
             if output.is_stuck(clock::coarse_ms()) {
                 Counters::add(&conn.server.counters().write_timeouts);
                 conn.wire.reset();
+                output.kill(Ending::TooSlow);
                 return Next::End;
             }
             if output.phase() == Phase::Dead || conn.io.broken() {

@@ -3,6 +3,7 @@
 
 use super::connection::{Http1, Next, Stage};
 use super::rejection::Rejection;
+use crate::access::{Cause, Ending, Unserved};
 use crate::clock;
 use crate::exchange::BodyRead;
 use crate::output::{Phase, reason};
@@ -75,6 +76,7 @@ impl Http1 {
         if output.is_stuck(clock::coarse_ms()) {
             Counters::add(&conn.server.counters().write_timeouts);
             conn.wire.reset();
+            output.kill(Ending::TooSlow);
             return Next::End;
         }
         conn.io.set_deadline(output.deadline());
@@ -107,6 +109,16 @@ impl Http1 {
         Next::Wait
     }
 
+    /// How long the head at the front of the buffer has been coming, as far as it was waited for.
+    fn head_age_ns(&self) -> i64 {
+        if self.give_up == 0 || self.buffer.is_empty() {
+            return 0;
+        }
+        let limit = self.conn.server.limits().header_timeout;
+        let left = Duration::from_millis(self.give_up.saturating_sub(clock::coarse_ms()));
+        i64::try_from(limit.saturating_sub(left).as_nanos()).unwrap_or(i64::MAX)
+    }
+
     /// Tells a client that speaks TLS, in its own words, that this port does not.
     pub(super) fn refuse_tls(&mut self) -> Next {
         tracing::debug!(connection = self.conn.info().id, "TLS came to a port that speaks plain HTTP");
@@ -137,6 +149,14 @@ impl Http1 {
             body.len() + 1
         );
         bytes.extend_from_slice(rest.as_bytes());
+        conn.server.accounting().unserved(&Unserved {
+            remote: conn.info().remote,
+            local: conn.info().local,
+            head: self.buffer.data(),
+            cause: Cause::Rejected(rejection),
+            sent: bytes.len(),
+            duration_ns: self.head_age_ns(),
+        });
         let mut output = lock(&conn.output);
         output.raw_response(&bytes);
         drop(output);

@@ -17,3 +17,4 @@ mod scan;
 pub(crate) use chunked::{Decoder, Malformed, Status, is_forbidden as is_forbidden_trailer};
 pub(crate) use conn::Conn;
 pub(crate) use connection::{connection, refuse_plain, serve};
+pub(crate) use rejection::Rejection;

@@ -28,7 +28,7 @@ pub(super) fn client(
     let info = info(client);
     let Some(tls) = tls else { return plain(server, stream.into(), info) };
     let (io, stream) = reserve(server, stream)?;
-    let opening = Opening::new(info.id, io.clone(), server.clone(), stream, tls).map_err(|error| {
+    let opening = Opening::new(&info, io.clone(), server.clone(), stream, tls).map_err(|error| {
         io.release();
         io::Error::other(error)
     })?;

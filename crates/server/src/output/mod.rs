@@ -20,6 +20,7 @@ mod wire;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
+use crate::access::{Account, Ending};
 use crate::application::Application;
 use crate::clock;
 use crate::config::Limits;
@@ -103,6 +104,12 @@ pub(crate) struct Output {
     exchange: Weak<Exchange>,
     /// Whose response it is.
     application: Option<Arc<Application>>,
+    /// Of the current exchange, until its last byte has left.
+    account: Option<Arc<Account>>,
+    /// The response's status; 0 = its head has not been given.
+    status: u16,
+    /// Where the response begins among all bytes of the connection.
+    began: u64,
     close: bool,
     want_writable: bool,
     excess_logged: bool,
@@ -124,6 +131,9 @@ impl Output {
             seq: 0,
             exchange: Weak::new(),
             application: None,
+            account: None,
+            status: 0,
+            began: 0,
             close: false,
             want_writable: false,
             excess_logged: false,
@@ -139,8 +149,14 @@ impl Output {
         facts: RequestFacts,
         exchange: Weak<Exchange>,
         application: Arc<Application>,
+        account: Option<Arc<Account>>,
         corked: bool,
     ) {
+        // Of the response before, some may not have left yet; it is not waited for.
+        self.end_account(self.queue.position(), Ending::Complete);
+        self.account = account;
+        self.status = 0;
+        self.began = self.queue.position();
         self.phase = if self.phase == Phase::Dead { Phase::Dead } else { Phase::Waiting };
         self.framing = Framing::Open;
         self.held.clear();
@@ -302,6 +318,7 @@ impl Output {
         }
         self.queue.tail().extend_from_slice(b"\r\n");
         self.phase = Phase::Raw;
+        self.status = head.status;
         self.framing = Framing::UntilClose;
         self.close = true;
         // Raw bytes are a conversation: none may wait for the handler to return.
@@ -310,7 +327,8 @@ impl Output {
     }
 
     /// Ends everything at once.
-    pub(crate) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self, why: Ending) {
+        self.end_account(self.queue.taken(), why);
         self.phase = Phase::Dead;
         self.queue.clear();
         self.held = Vec::new();
@@ -325,7 +343,7 @@ impl Output {
             if !self.corked { self.flush(wire, env) } else { Ok(()) }
         } else {
             wire.reset();
-            self.kill();
+            self.kill(Ending::Aborted);
             Err(Gone)
         }
     }
@@ -392,11 +410,21 @@ impl Output {
         }
         let flushed = self.queue.flush(wire);
         let empty = self.alive(wire, flushed)?;
+        if empty && self.phase == Phase::Complete {
+            self.end_account(self.queue.taken(), Ending::Complete);
+        }
         if empty && self.ending == Some(false) && self.queue.finish(wire) {
             self.ending = Some(true);
         }
         self.update_give_up(env);
         Ok(())
+    }
+
+    /// The current exchange is over when `position` has been reached among all bytes of the connection.
+    fn end_account(&mut self, position: u64, ending: Ending) {
+        if let Some(account) = self.account.take() {
+            account.end(self.status, position.saturating_sub(self.began), ending);
+        }
     }
 
     fn update_give_up(&mut self, env: Env<'_>) {
@@ -415,7 +443,7 @@ impl Output {
         result.map_err(|error| {
             tracing::debug!(%error, "a response could not be sent");
             wire.reset();
-            self.kill();
+            self.kill(Ending::ClientGone);
             Gone
         })
     }

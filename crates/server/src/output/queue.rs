@@ -30,6 +30,8 @@ pub(crate) struct Queue {
     held: bool,
     /// Counts bytes that have left, to see progress.
     progress: u64,
+    /// Counts bytes of responses that the wire has taken.
+    taken: u64,
 }
 
 impl Queue {
@@ -72,6 +74,20 @@ impl Queue {
         self.progress
     }
 
+    /// Bytes that the wire has taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// What [`Self::taken`] will be when everything has left.
+    pub(crate) fn position(&self) -> u64 {
+        let files = self.segments.iter().map(|segment| match segment {
+            Segment::Bytes(_) => 0,
+            Segment::File { left, .. } => *left,
+        });
+        self.taken + self.pending() as u64 + files.sum::<u64>()
+    }
+
     /// Appends a file range.
     pub(crate) fn file(&mut self, file: OwnedFd, offset: u64, count: u64) {
         if self.segments.is_empty() && self.sent > 0 {
@@ -89,7 +105,7 @@ impl Queue {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self { progress: self.progress, ..Self::default() };
+        *self = Self { progress: self.progress, taken: self.taken, ..Self::default() };
     }
 
     /// Gives memory back when nothing is held.
@@ -131,6 +147,7 @@ impl Queue {
                 Err(error) => return Err(error),
             };
             self.progress += count as u64;
+            self.taken += count as u64;
             match front {
                 Segment::Bytes(_) => {
                     self.sent += count;
@@ -209,6 +226,7 @@ impl Queue {
             Err(error) => return Err(error),
         };
         self.progress += count as u64;
+        self.taken += count as u64;
         if count < tail_left {
             self.sent += count;
             return Ok(0);

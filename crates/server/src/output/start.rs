@@ -1,6 +1,7 @@
 //! Starting and completing a response: which framing its body gets and what the head says about it.
 
 use super::{Env, Framing, Output, Phase, Wire, encode};
+use crate::access::Ending;
 use crate::error::Gone;
 use crate::exchange::ResponseHead;
 use crate::headers::HeaderBlockRef;
@@ -42,6 +43,7 @@ impl Output {
         }
         self.close |= head.close || asked.close || self.facts.close || self.facts.expect;
         self.phase = Phase::Body;
+        self.status = head.status;
         let exact = exact.map(|length| length as u64);
         let is_head = self.facts.is_head;
         match head.status {
@@ -152,7 +154,7 @@ impl Output {
                     "a response ended before its Content-Length; the connection is reset"
                 );
                 wire.reset();
-                self.kill();
+                self.kill(Ending::Aborted);
                 return Err(Gone);
             }
             Framing::Chunked => {
@@ -184,6 +186,7 @@ impl Output {
         let _ = encode::head(tail, &ResponseHead { status: 500, ..DEFAULT_HEAD });
         tail.extend_from_slice(b"Connection: close\r\nContent-Length: 0\r\n\r\n");
         self.close = true;
+        self.status = 500;
         self.phase = Phase::Complete;
     }
 }

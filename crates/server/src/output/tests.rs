@@ -57,7 +57,7 @@ const OK: ResponseHead<'static> = ResponseHead {
 
 fn begun(facts: RequestFacts, corked: bool) -> Output {
     let mut output = Output::new();
-    output.begin(1, facts, Weak::new(), application(), corked);
+    output.begin(1, facts, Weak::new(), application(), None, corked);
     output
 }
 
@@ -77,7 +77,7 @@ fn a_corked_response_gets_its_length_and_leaves_at_the_end() {
     output.write(&pair.wire, pair.env(), None, b"", b"").unwrap();
     output.finish(&pair.wire, pair.env(), None, b"d", HeaderBlockRef::EMPTY).unwrap();
     assert_eq!(output.phase(), Phase::Complete);
-    output.begin(2, http11(), Weak::new(), application(), true);
+    output.begin(2, http11(), Weak::new(), application(), None, true);
     output.finish(&pair.wire, pair.env(), Some(&OK), b"second", HeaderBlockRef::EMPTY).unwrap();
     pair.assert_silent();
     output.uncork(&pair.wire, pair.env());

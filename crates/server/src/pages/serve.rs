@@ -55,6 +55,7 @@ enum Answer {
 /// Answers every request, whatever its method, with one page. Request bodies are ignored.
 pub struct PageHandler {
     status: u16,
+    sub_status: u16,
     reason: Vec<u8>,
     close: bool,
     answer: Answer,
@@ -67,6 +68,7 @@ impl PageHandler {
         let local = page.local().map(|page| Box::new(Forms::new(&page)));
         Self {
             status: sendable(page.status),
+            sub_status: page.sub_status,
             reason: Vec::new(),
             close: false,
             answer: Answer::Page { all, local },
@@ -111,6 +113,7 @@ impl PageHandler {
     fn fixed(status: u16, headers: HeaderBlock, body: Vec<u8>) -> Self {
         Self {
             status: sendable(status),
+            sub_status: 0,
             reason: Vec::new(),
             close: false,
             answer: Answer::Fixed(Rendered { headers, body }),
@@ -145,6 +148,7 @@ impl Handler for PageHandler {
     }
 
     fn run(&self, exchange: &Arc<Exchange>) {
+        exchange.set_sub_status(self.sub_status);
         let rendered = self.rendered(exchange.tag());
         let head = ResponseHead {
             status: self.status,

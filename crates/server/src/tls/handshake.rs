@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,9 @@ use super::clients::Gate;
 use super::config::{Current, Tls};
 use super::session::Session;
 use super::{TlsError, TlsInfo};
+use crate::access::{Cause, Unserved};
 use crate::clock;
+use crate::handler::ConnectionInfo;
 use crate::output::{Wire, socket};
 use crate::reactor::Io;
 use crate::server::Shared;
@@ -44,6 +47,9 @@ pub(crate) enum Opened {
 /// The future of an [`Opened`]. Dropping it closes the connection.
 pub(crate) struct Opening {
     id: u64,
+    started_ns: i64,
+    remote: Option<SocketAddr>,
+    local: Option<SocketAddr>,
     io: Arc<Io>,
     server: Arc<Shared>,
     stream: Option<TcpStream>,
@@ -56,9 +62,8 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// `id` is the connection's number.
     pub(crate) fn new(
-        id: u64,
+        info: &ConnectionInfo,
         io: Arc<Io>,
         server: Arc<Shared>,
         stream: TcpStream,
@@ -70,7 +75,10 @@ impl Opening {
         let until = clock::deadline(server.limits().handshake_timeout);
         server.handshake_began();
         Ok(Self {
-            id,
+            id: info.id,
+            started_ns: info.started_ns,
+            remote: info.remote,
+            local: info.local,
             io,
             server,
             stream: Some(stream),
@@ -88,6 +96,7 @@ impl Opening {
             if drain == 0 {
                 Counters::add(&self.server.counters().handshake_timeouts);
                 tracing::debug!(connection = self.id, "a TLS handshake was not complete in time");
+                self.account(Cause::HandshakeTimeout);
             }
             return Poll::Ready(Opened::Failed);
         }
@@ -119,9 +128,21 @@ impl Opening {
                 Counters::add(&self.server.counters().handshake_failures);
                 tracing::debug!(connection = self.id, %error, "a TLS handshake failed");
                 swallow(stream);
+                self.account(Cause::Handshake);
                 Poll::Ready(Opened::Failed)
             }
         }
+    }
+
+    fn account(&self, cause: Cause) {
+        self.server.accounting().unserved(&Unserved {
+            remote: self.remote,
+            local: self.local,
+            head: b"",
+            cause,
+            sent: 0,
+            duration_ns: clock::now_ns() - self.started_ns,
+        });
     }
 
     fn plain(&mut self) -> Opened {
