@@ -1,5 +1,7 @@
 //! The access log: one line for each request, however it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is test code")]
+
 mod common;
 
 use std::io::{self, Write as _};

@@ -257,7 +257,10 @@ mod tests {
         });
     }
 
-    fn log() -> (AccessLog, mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
+    /// With what allows the sink to write, and what it has written.
+    type Slowly = (AccessLog, mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>);
+
+    fn log() -> Slowly {
         let (allow, go_on) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Slow { go_on, written: written.clone() };
