@@ -12,6 +12,7 @@ mod fatal;
 mod listeners;
 mod log;
 mod run;
+mod serve_config;
 mod stdout;
 mod supervisor;
 mod tls;

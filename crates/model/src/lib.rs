@@ -15,6 +15,7 @@ pub mod hosting_model;
 pub mod lifecycle;
 pub mod module_event;
 pub mod rewrite;
+pub mod routing;
 pub mod server_config;
 pub mod status;
 pub mod suggest;

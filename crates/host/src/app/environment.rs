@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use mews_model::environment::{Changes, Inherited};
 
 /// Our own environment, as far as it is text.
-pub(super) fn inherited() -> Inherited {
+pub(crate) fn inherited() -> Inherited {
     Inherited::new(
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),

@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 4 << 20;
 ///
 /// # Errors
 /// When it cannot be opened or read, or is no regular file.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Opening a pipe waits for its other end unless told not to; regular files do not care.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Also when it is too large, or not UTF-8.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let bytes = read(path)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::other(format!("it is larger than {MOST_BYTES} bytes")));

@@ -2,8 +2,8 @@
 //! it ends.
 
 pub(crate) mod ending;
-mod environment;
-mod file;
+pub(crate) mod environment;
+pub(crate) mod file;
 mod folder;
 mod launch;
 mod output;

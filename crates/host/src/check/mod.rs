@@ -1,4 +1,5 @@
-//! `mews check`: everything that can be known about an app folder without starting anything.
+//! `mews check`: everything that can be known about an app folder, or about the configuration of sites and pools and
+//! the folders in it, without starting anything.
 //!
 //! What `mews run` would refuse is found by the same code; the sentences are the same. What only .NET itself can
 //! tell, it is asked for by a process of its own ([`probe`]): which framework versions it would take, and whether
@@ -15,6 +16,7 @@ mod natives;
 pub(crate) mod probe;
 mod problem;
 mod report;
+mod server;
 mod stdout_log;
 
 use std::path::{Path, PathBuf};
@@ -31,10 +33,26 @@ use crate::stdout;
 
 /// Checks and prints; the answer is the exit code.
 pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
+    if server::is_one(&arguments.path) {
+        let (text, failed) = server::check(arguments)?;
+        stdout::print(&text)?;
+        return Ok(u8::from(failed));
+    }
     let mut report = Report::default();
     match text_only(&arguments.path) {
         Some(file) => config::read_alone(&file, &mut report),
-        None => folder(arguments, &mut report),
+        None => folder(
+            SiteOptions {
+                path: site_path(&arguments.path),
+                hosting_model: arguments.hosting_model,
+                environment: arguments.environment.clone(),
+                urls: arguments.urls.clone(),
+                args: Vec::new(),
+                io_threads: None,
+            },
+            "as --hosting-model says",
+            &mut report,
+        ),
     }
     addresses::check(arguments.urls.as_deref(), &mut report)?;
     stdout::print(&if arguments.json { report.json() } else { report.text() })?;
@@ -63,17 +81,10 @@ fn site_path(path: &Path) -> PathBuf {
     }
 }
 
-fn folder(arguments: &CheckArguments, report: &mut Report) {
-    let path = site_path(&arguments.path);
-    let names_dll = path.is_file();
-    let options = SiteOptions {
-        path,
-        hosting_model: arguments.hosting_model,
-        environment: arguments.environment.clone(),
-        urls: arguments.urls.clone(),
-        args: Vec::new(),
-        io_threads: None,
-    };
+/// `forced` says who overrides the hosting model, if the options do.
+fn folder(options: SiteOptions, forced: &'static str, report: &mut Report) {
+    let names_dll = options.path.is_file();
+    let hosting_model = options.hosting_model;
     let site = match Site::find(options) {
         Ok(site) => site,
         Err(error) => return report.add(Problem::failure(error.failure())),
@@ -84,8 +95,8 @@ fn folder(arguments: &CheckArguments, report: &mut Report) {
     report.problems.extend(told);
     match site.resolve() {
         Ok(plan) => {
-            let why = match (arguments.hosting_model, config.as_ref().map(Config::hosting_model)) {
-                (Some(_), _) => "as --hosting-model says",
+            let why = match (hosting_model, config.as_ref().map(Config::hosting_model)) {
+                (Some(_), _) => forced,
                 (None, Some(Some(_))) => "as web.config says",
                 (None, Some(None)) => "since web.config names no hostingModel",
                 (None, None) => "since no web.config says otherwise",

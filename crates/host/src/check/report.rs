@@ -43,12 +43,12 @@ impl Report {
         self.problems.iter().filter_map(Problem::one_line).collect()
     }
 
-    fn count(&self, severity: Severity) -> usize {
+    pub(super) fn count(&self, severity: Severity) -> usize {
         self.problems.iter().filter(|problem| problem.severity == severity).count()
     }
 
     /// The status of the first error that has one.
-    fn status(&self) -> Option<StatusCode> {
+    pub(super) fn status(&self) -> Option<StatusCode> {
         let mut errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
         errors.find_map(|problem| problem.status)
     }
@@ -70,12 +70,15 @@ impl Report {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// Every problem, with an empty line behind each.
+    pub(super) fn problem_text(&self) -> String {
+        self.problems.iter().map(|problem| format!("{}\n\n", problem.text())).collect()
+    }
+
+    /// The folder, and what is known about it.
+    pub(super) fn fact_text(&self) -> String {
         let mut out = String::new();
         // Writing to a `String` cannot fail, here and below.
-        for problem in &self.problems {
-            let _ = write!(out, "{}\n\n", problem.text());
-        }
         if let Some(folder) = &self.folder {
             let _ = writeln!(out, "{}", folder.display());
         }
@@ -85,20 +88,23 @@ impl Report {
         for (name, value) in &self.facts {
             let _ = writeln!(out, "  {name}: {value}");
         }
-        let count = |number: usize, what: &str| match number {
-            1 => format!("1 {what}"),
-            number => format!("{number} {what}s"),
-        };
-        let errors = count(self.count(Severity::Error), "error");
-        let warnings = count(self.count(Severity::Warning), "warning");
-        let _ = writeln!(out, "{errors}, {warnings}: {}", self.summary());
         out
     }
 
+    pub(super) fn text(&self) -> String {
+        let errors = count(self.count(Severity::Error), "error");
+        let warnings = count(self.count(Severity::Warning), "warning");
+        format!("{}{}{errors}, {warnings}: {}\n", self.problem_text(), self.fact_text(), self.summary())
+    }
+
     pub(super) fn json(&self) -> String {
+        format!("{:#}\n", self.value())
+    }
+
+    pub(super) fn value(&self) -> Value {
         let facts: Map<String, Value> =
             self.facts.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.clone()))).collect();
-        let value = json!({
+        json!({
             "folder": self.folder.as_ref().map(|folder| folder.to_string_lossy()),
             "hostingModel": self.hosting_model.map(|(model, _)| model),
             "hostingModelReason": self.hosting_model.map(|(_, why)| why),
@@ -109,7 +115,14 @@ impl Report {
             "errors": self.count(Severity::Error),
             "warnings": self.count(Severity::Warning),
             "problems": self.problems.iter().map(Problem::json).collect::<Vec<_>>(),
-        });
-        format!("{value:#}\n")
+        })
+    }
+}
+
+/// `1 error`, `2 errors`
+pub(super) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
     }
 }

@@ -7,17 +7,32 @@
 //! | `pool` | an application pool: when it starts, idles, recycles and gives up |
 //! | `identity` | as whom a pool runs and what it may use up |
 //! | `access_log` | a site's access log |
+//! | `hosting` | which applications can run in one pool |
+//! | `read` | a file's bytes: which format it is |
+//! | `mews_toml` | the reader of `mews.toml`; new settings are lines of its table |
+//! | `draft` | what a file says, with its places |
+//! | `validate` | holds the parts against each other |
 
 mod access_log;
 mod binding;
+mod draft;
+mod hosting;
 mod identity;
+mod mews_toml;
 mod pool;
+mod problems;
+mod read;
 mod site;
+mod validate;
 
 pub use access_log::{AccessLog, AccessLogFile, AccessLogFormat, AccessLogTarget, Period};
 pub use binding::{Binding, HostName};
+pub use hosting::pool_conflict;
 pub use identity::Isolation;
+pub use mews_toml::reference as mews_toml_reference;
 pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};
+pub use problems::{Loaded, Problems};
+pub use read::{Format, Surroundings, read};
 pub use site::{Application, CertificateFiles, ClientCertificates, Site};
 
 /// Everything that `mews serve` hosts. Valid: names are unique (as IIS compares them, without regard to case), every

@@ -27,7 +27,7 @@ pub struct Site {
 }
 
 /// The files of a certificate. Absolute paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateFiles {
     /// PEM with its issuers, or PKCS#12.
     pub cert: PathBuf,

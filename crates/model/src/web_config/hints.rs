@@ -91,7 +91,7 @@ pub(super) fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) ->
 }
 
 /// A text as long as a message can bear.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.chars().count() <= LONGEST {
         return text.to_owned();

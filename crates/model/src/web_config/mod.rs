@@ -5,12 +5,12 @@
 //! stand where. No file is read here.
 
 mod decode;
-mod hints;
+pub(crate) mod hints;
 mod kinds;
 mod layers;
 mod problems;
 mod reference;
-mod report;
+pub(crate) mod report;
 mod schema;
 mod tree;
 mod values;

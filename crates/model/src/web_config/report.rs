@@ -9,45 +9,45 @@ const MOST: usize = 100;
 
 /// A place in one of the files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Which file.
-    pub(super) layer: usize,
+    pub(crate) layer: usize,
     /// First byte.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// First byte behind.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl Place {
-    pub(super) fn new(layer: usize, range: Range<usize>) -> Self {
+    pub(crate) fn new(layer: usize, range: Range<usize>) -> Self {
         Self { layer, start: range.start, end: range.end }
     }
 }
 
 /// What is wrong, so far.
 #[derive(Debug)]
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     sources: &'a [Source],
     found: Vec<(Place, Diagnostic)>,
     /// Whether something violates the schema.
-    pub(super) violates_schema: bool,
+    pub(crate) violates_schema: bool,
     /// Whether warnings are left out: a parent's file has been warned about with its own app.
-    pub(super) quiet: bool,
+    pub(crate) quiet: bool,
     more: bool,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(sources: &'a [Source]) -> Self {
+    pub(crate) fn new(sources: &'a [Source]) -> Self {
         Self { sources, found: Vec::new(), violates_schema: false, quiet: false, more: false }
     }
 
     /// Whether nothing more is taken down, so that looking on is of no use.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.more
     }
 
     /// An error of the kind that IIS answers with 500.19.
-    pub(super) fn violation(
+    pub(crate) fn violation(
         &mut self,
         at: Place,
         message: impl Into<String>,
@@ -58,7 +58,7 @@ impl<'a> Report<'a> {
     }
 
     /// An error that the module itself finds, answered with 500.0.
-    pub(super) fn refusal(
+    pub(crate) fn refusal(
         &mut self,
         at: Place,
         message: impl Into<String>,
@@ -68,7 +68,7 @@ impl<'a> Report<'a> {
     }
 
     /// Something that is hardly meant so.
-    pub(super) fn warning(
+    pub(crate) fn warning(
         &mut self,
         at: Place,
         message: impl Into<String>,
@@ -81,7 +81,7 @@ impl<'a> Report<'a> {
 
     /// The one attribute that the module cannot do without. It is not asked for where it was misspelt, or where the
     /// section is kept elsewhere.
-    pub(super) fn missing_process_path(&mut self, at: Place) {
+    pub(crate) fn missing_process_path(&mut self, at: Place) {
         let told = |problem: &Diagnostic| {
             let misspelt = problem.help.as_deref().is_some_and(|help| help.contains("'processPath'"));
             misspelt || problem.message.starts_with("aspNetCore is kept elsewhere")
@@ -113,13 +113,13 @@ impl<'a> Report<'a> {
     }
 
     /// Line and file of a place, for messages about another one.
-    pub(super) fn show(&self, at: Place) -> String {
+    pub(crate) fn show(&self, at: Place) -> String {
         let Some(source) = self.sources.get(at.layer) else { return String::new() };
         format!("{}:{}", source.file, source.span(at.start..at.end).line)
     }
 
     /// The problems in the order of the files, and whether one of them is an error.
-    pub(super) fn finish(mut self) -> (Vec<Diagnostic>, bool) {
+    pub(crate) fn finish(mut self) -> (Vec<Diagnostic>, bool) {
         self.found.sort_by_key(|(at, _)| (at.layer, at.start));
         let mut all: Vec<Diagnostic> = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
         if self.more

@@ -1,0 +1,108 @@
+//! Host names: which site takes which.
+
+use std::collections::HashMap;
+
+use crate::server_config::HostName;
+
+/// Longer names exist nowhere: DNS allows 253 bytes.
+const LONGEST: usize = 255;
+
+/// The names that sites take at one address.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    exact: HashMap<Box<[u8]>, usize>,
+    /// Ends of names, with their leading dot.
+    below: HashMap<Box<[u8]>, usize>,
+    any: Option<usize>,
+}
+
+impl Names {
+    /// A name that is there already stays.
+    pub(super) fn add(&mut self, name: &HostName, site: usize) {
+        match name {
+            HostName::Any => {
+                self.any.get_or_insert(site);
+            }
+            HostName::Exact(name) => {
+                self.exact.entry(name.as_bytes().into()).or_insert(site);
+            }
+            HostName::Below(end) => {
+                self.below.entry(end.as_bytes().into()).or_insert(site);
+            }
+        }
+    }
+
+    pub(super) fn find(&self, host: &[u8]) -> Option<usize> {
+        if self.exact.is_empty() && self.below.is_empty() {
+            return self.any;
+        }
+        let name = plain(host);
+        let mut buffer = [0; LONGEST];
+        let Some(lower) = buffer.get_mut(..name.len()) else { return self.any };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        let lower = &*lower;
+        if let Some(site) = self.exact.get(lower) {
+            return Some(*site);
+        }
+        if !self.below.is_empty() {
+            // From the left: the longest end comes first. Something must stand before its dot.
+            let dots = lower.iter().enumerate().filter(|(at, byte)| **byte == b'.' && *at > 0);
+            let mut ends = dots.filter_map(|(at, _)| lower.get(at..));
+            if let Some(site) = ends.find_map(|end| self.below.get(end)) {
+                return Some(*site);
+            }
+        }
+        self.any
+    }
+}
+
+/// The name without its port, and without the dot of the root behind it.
+fn plain(host: &[u8]) -> &[u8] {
+    let end = match host.iter().rposition(|byte| *byte == b']') {
+        // An IPv6 address.
+        Some(bracket) => bracket + 1,
+        None => host.iter().position(|byte| *byte == b':').unwrap_or(host.len()),
+    };
+    let name = host.get(..end).unwrap_or(host);
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_wins() {
+        let mut names = Names::default();
+        assert_eq!(names.find(b"shop.example"), None);
+        for (at, name) in
+            [HostName::Any, HostName::Exact("shop.example".into()), HostName::Below(".example".into())]
+                .iter()
+                .enumerate()
+        {
+            names.add(name, at);
+        }
+        names.add(&HostName::Below(".shop.example".into()), 3);
+        names.add(&HostName::Any, 9);
+        for (host, site) in [
+            ("shop.example", 1),
+            ("SHOP.Example:8080", 1),
+            ("shop.example.", 1),
+            ("shop.example.:80", 1),
+            ("a.shop.example", 3),
+            ("a.b.shop.example:1", 3),
+            ("other.example", 2),
+            (".shop.example", 2),
+            (".example", 0),
+            ("example", 0),
+            ("", 0),
+            ("[::1]:80", 0),
+            ("127.0.0.1", 0),
+            ("shop.example..", 0),
+        ] {
+            assert_eq!(names.find(host.as_bytes()), Some(site), "{host}");
+        }
+        assert_eq!(names.find(&[b'x'; 100_000]), Some(0));
+    }
+}

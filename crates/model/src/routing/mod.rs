@@ -1,0 +1,69 @@
+//! Which site and application a request is for: by the address it came to, its host name and its path.
+//!
+//! A [`Router`] is made once from a configuration. Each connection finds its [`Endpoint`] (the sites of one address),
+//! by the listener that took it and the address it came to; each request finds its site there by its host name, and the
+//! site's application by its path. Nothing is allocated on the way.
+//!
+//! Paths are taken as `filtering` and `rewrite` take them: decoded once, encoded slashes and `\` as slashes, dot segments
+//! removed. However a path is written, it leads to the application that this path belongs to.
+
+mod address;
+mod endpoint;
+mod host;
+mod path;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub(crate) use address::{covers, overlap};
+pub use endpoint::{Endpoint, Listener};
+pub use path::{Target, split_target};
+pub(crate) use tree::fold;
+pub use tree::{MOST_SEGMENT_BYTES, MOST_SEGMENTS};
+
+use crate::server_config::ServerConfig;
+use tree::Tree;
+
+/// Finds sites and applications. Indices are those of the configuration's lists.
+#[derive(Clone, Debug)]
+pub struct Router {
+    listeners: Vec<Listener>,
+    /// One per site.
+    applications: Vec<Tree>,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Index of the site.
+    pub site: usize,
+    /// Index of the application in its site.
+    pub application: usize,
+}
+
+impl Router {
+    /// For a configuration that was read without errors.
+    pub fn new(config: &ServerConfig) -> Self {
+        let applications = config.sites.iter().map(|site| Tree::new(&site.applications)).collect();
+        Self { listeners: endpoint::listeners(config), applications }
+    }
+
+    /// The addresses to listen on, in the order of the file. An address that another one covers is not among them:
+    /// `127.0.0.1:80` beside `*:80`.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Where a request goes that came to this endpoint; `None` when no site takes its host name. `host` is the name
+    /// that counts for the request ([`Target::host`], or else its `Host` field), also with a port.
+    pub fn route(&self, endpoint: &Endpoint, host: &[u8], path: &[u8]) -> Option<Route> {
+        let site = endpoint.site(host)?;
+        Some(Route { site, application: self.application(site, path) })
+    }
+
+    /// The application of a site for a path, as sent: what follows a `?` does not count. The one with the path `/` for
+    /// whatever has no path, such as `*`.
+    pub fn application(&self, site: usize, path: &[u8]) -> usize {
+        self.applications.get(site).map_or(0, |tree| tree.find(path))
+    }
+}

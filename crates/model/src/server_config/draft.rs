@@ -1,0 +1,93 @@
+//! What a file says, with its places, before the parts are held against each other.
+
+use std::path::PathBuf;
+
+use super::{Application, HostName, Pool, Site};
+use crate::url::ListenUrl;
+use crate::web_config::report::Place;
+
+/// A value and where it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Placed<T> {
+    pub(super) value: T,
+    pub(super) at: Place,
+}
+
+/// A whole file.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) sites: Vec<SiteDraft>,
+    pub(super) pools: Vec<PoolDraft>,
+    /// Settings that were meant by misspelt ones: that they are missing is not told once more.
+    pub(super) meant: Vec<&'static str>,
+}
+
+/// A site. What needs no place is in `site` already; bindings, applications and the number are put there in the end.
+#[derive(Debug)]
+pub(super) struct SiteDraft {
+    /// The whole site.
+    pub(super) at: Place,
+    pub(super) site: Site,
+    pub(super) name: Placed<String>,
+    pub(super) id: Option<Placed<u32>>,
+    pub(super) bindings: Vec<BindingDraft>,
+    pub(super) applications: Vec<ApplicationDraft>,
+    /// The application `/`, where the site itself says what it is.
+    pub(super) short: Option<ApplicationDraft>,
+}
+
+/// A binding. Without an address it has been complained about.
+#[derive(Debug)]
+pub(super) struct BindingDraft {
+    pub(super) at: Place,
+    pub(super) listen: Option<ListenUrl>,
+    pub(super) host: HostName,
+}
+
+/// An application.
+#[derive(Debug)]
+pub(super) struct ApplicationDraft {
+    pub(super) application: Application,
+    pub(super) path: Placed<String>,
+    pub(super) physical_path: Option<Placed<PathBuf>>,
+    /// `None`: a pool of its own.
+    pub(super) pool: Option<Placed<String>>,
+}
+
+/// An application pool.
+#[derive(Debug)]
+pub(super) struct PoolDraft {
+    /// Its name.
+    pub(super) at: Place,
+    pub(super) pool: Pool,
+}
+
+impl SiteDraft {
+    pub(super) fn new(at: Place) -> Self {
+        let site = Site {
+            name: String::new(),
+            id: 0,
+            auto_start: true,
+            bindings: Vec::new(),
+            certificates: Vec::new(),
+            client_certificates: super::ClientCertificates::None,
+            client_ca: None,
+            applications: Vec::new(),
+        };
+        let name = Placed { value: String::new(), at };
+        Self { at, site, name, id: None, bindings: Vec::new(), applications: Vec::new(), short: None }
+    }
+}
+
+impl ApplicationDraft {
+    pub(super) fn new(at: Place) -> Self {
+        let application = Application {
+            path: String::new(),
+            physical_path: PathBuf::new(),
+            pool: String::new(),
+            hosting_model: None,
+        };
+        let path = Placed { value: "/".to_owned(), at };
+        Self { application, path, physical_path: None, pool: None }
+    }
+}

@@ -1,0 +1,407 @@
+//! The rows of `mews.toml`: every key, what it holds, what counts without it, and where its value goes.
+//!
+//! **A new key is a line here**, in the table that it belongs to, and a field of the value that the closure sets:
+//!
+//! ```text
+//! row("queue_limit", number(1, 65_535, |pool, n| pool.pool.queue = n.value), Text("1000"), "Requests that …."),
+//! ```
+//!
+//! Reader, messages, hints for misspelt names and `docs/reference/mews-toml.md` follow from it (print the page anew: a
+//! test compares it, and reads every default to see that it is the value's own). [`Kind`] lists what a key can hold. A
+//! table of keys in a table is [`Kind::Nested`], as [`RECYCLE`] shows.
+
+use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
+use super::super::{
+    CertificateFiles, ClientCertificates, HostName, Ping, Pool, RapidFailProtection, Recycle, StartMode,
+};
+use super::table::Default::{Required, Text, Words};
+use super::table::{Form, Kind, Nested, Row, duration, number, row, unless_zero};
+use crate::HostingModel;
+
+const DAY: u64 = 86_400;
+const UINT: u64 = u32::MAX as u64;
+
+/// The document itself.
+pub(super) const ROOT: &[Row<Draft>] = &[
+    row(
+        "site",
+        Kind::Nested(&Nested {
+            form: Form::Many,
+            what: "site",
+            rows: SITE,
+            open: |file: &mut Draft, at| file.sites.push_mut(SiteDraft::new(at.at)),
+            off: None,
+            short: None,
+        }),
+        Words("none"),
+        "A site: where it listens, and the applications in it.",
+    ),
+    row(
+        "pool",
+        Kind::Nested(&Nested {
+            form: Form::Named,
+            what: "pool",
+            rows: POOL,
+            open: |file: &mut Draft, name| {
+                file.pools.push_mut(PoolDraft { at: name.at, pool: Pool::new(name.value) })
+            },
+            off: None,
+            short: None,
+        }),
+        Words("none"),
+        "An application pool: when its worker starts, idles, recycles and is given up. A pool that is used and not \
+         written has the defaults.",
+    ),
+];
+
+const SITE: &[Row<SiteDraft>] = &[
+    row("name", Kind::Text(|site, name| site.name = name), Required, "Its name, unique."),
+    row(
+        "id",
+        number(1, UINT, |site, n| {
+            site.id = u32::try_from(n.value).ok().map(|value| Placed { value, at: n.at });
+        }),
+        Words("the next free number"),
+        "Its number, unique. It is a part of what an app sees as its `APPL_MD_PATH`, `/LM/W3SVC/1/ROOT`.",
+    ),
+    row(
+        "auto_start",
+        Kind::Bool(|site, on| site.site.auto_start = on),
+        Text("true"),
+        "Whether it is served from the start on, or only after `mews start`.",
+    ),
+    row(
+        "bindings",
+        Kind::Nested(&Nested {
+            form: Form::Many,
+            what: "binding",
+            rows: BINDING,
+            open: |site: &mut SiteDraft, at| {
+                site.bindings.push_mut(BindingDraft { at: at.at, listen: None, host: HostName::Any })
+            },
+            off: None,
+            short: Some("url"),
+        }),
+        Words("at least one"),
+        "Where it listens. A text is the `url`.",
+    ),
+    row(
+        "certificate",
+        Kind::Nested(&Nested {
+            form: Form::Many,
+            what: "certificate",
+            rows: CERTIFICATE,
+            open: |site: &mut SiteDraft, _| site.site.certificates.push_mut(CertificateFiles::default()),
+            off: None,
+            short: Some("cert"),
+        }),
+        Words("none"),
+        "The certificate of its https bindings. Of several the one for the name that a client asks for is used, and \
+         the first for all other clients; changed files are taken at once. A text is the `cert`.",
+    ),
+    row(
+        "client_certificates",
+        Kind::Choice(&[
+            ("none", |site| site.site.client_certificates = ClientCertificates::None),
+            ("allow", |site| site.site.client_certificates = ClientCertificates::Allow),
+            ("require", |site| site.site.client_certificates = ClientCertificates::Require),
+        ]),
+        Text("\"none\""),
+        "Whether https clients are asked for a certificate; with `\"require\"` those without get 403.7.",
+    ),
+    row(
+        "client_ca",
+        Kind::Path(|site, path| site.site.client_ca = Some(path.value)),
+        Words("any certificate"),
+        "Authorities (PEM) whose client certificates are accepted.",
+    ),
+    row(
+        "application",
+        Kind::Nested(&Nested {
+            form: Form::Many,
+            what: "application",
+            rows: APPLICATION,
+            open: |site: &mut SiteDraft, at| site.applications.push_mut(ApplicationDraft::new(at.at)),
+            off: None,
+            short: None,
+        }),
+        Words("none"),
+        "An application of the site. One of them has the path `/`.",
+    ),
+    row(
+        "physical_path",
+        Kind::Path(|site, path| site.short().physical_path = Some(path)),
+        Words("none"),
+        "For a site with one application: short for an `application` with this path and `path = \"/\"`.",
+    ),
+    row(
+        "pool",
+        Kind::Text(|site, name| site.short().pool = Some(name)),
+        Words("the site's name"),
+        "The pool of that application.",
+    ),
+];
+
+const BINDING: &[Row<BindingDraft>] = &[
+    row(
+        "url",
+        Kind::Parsed { what: "binding", example: "\"http://*:80\"", read: BindingDraft::read_url },
+        Required,
+        "Scheme, address and port. `*` is every address; a host name, also one like `*.shop.example`, is every address \
+         and only requests for that name. Without a port it is 80 or 443; 0 is any free port.",
+    ),
+    row(
+        "host",
+        Kind::Parsed { what: "host name", example: "\"shop.example\"", read: BindingDraft::read_host },
+        Words("every name"),
+        "The host name, where `url` has an address.",
+    ),
+];
+
+const CERTIFICATE: &[Row<CertificateFiles>] = &[
+    row(
+        "cert",
+        Kind::Path(|files, path| files.cert = path.value),
+        Required,
+        "The certificate: PEM with its issuers, or PKCS#12 (.pfx).",
+    ),
+    row(
+        "key",
+        Kind::Path(|files, path| files.key = Some(path.value)),
+        Words("in `cert`"),
+        "The private key (PEM).",
+    ),
+    row(
+        "password_file",
+        Kind::Path(|files, path| files.password_file = Some(path.value)),
+        Words("no password"),
+        "A file whose first line is the password of a PKCS#12 archive.",
+    ),
+    row(
+        "ocsp",
+        Kind::Path(|files, path| files.ocsp = Some(path.value)),
+        Words("none"),
+        "An OCSP response (DER) to send along.",
+    ),
+];
+
+const APPLICATION: &[Row<ApplicationDraft>] = &[
+    row(
+        "path",
+        Kind::Text(|application, path| application.path = path),
+        Text("\"/\""),
+        "`/`, or the path below which it lies. It becomes the app's path base; case does not count.",
+    ),
+    row(
+        "physical_path",
+        Kind::Path(|application, path| application.physical_path = Some(path)),
+        Required,
+        "The folder that `dotnet publish` made, with its `web.config`. It may be a symbolic link, which is followed \
+         at each start.",
+    ),
+    row(
+        "pool",
+        Kind::Text(|application, name| application.pool = Some(name)),
+        Words("one of its own"),
+        "Its application pool. One of its own is called as the site, with the path behind: `shop`, `shop-api`.",
+    ),
+    row(
+        "hosting_model",
+        Kind::Choice(&[
+            ("InProcess", |app| app.application.hosting_model = Some(HostingModel::InProcess)),
+            ("OutOfProcess", |app| app.application.hosting_model = Some(HostingModel::OutOfProcess)),
+        ]),
+        Words("what `web.config` says"),
+        "Where it runs. Applications that run in-process need a pool each; the others may share one.",
+    ),
+];
+
+const POOL: &[Row<PoolDraft>] = &[
+    row(
+        "start",
+        Kind::Choice(&[
+            ("on-demand", |pool| pool.pool.start = StartMode::OnDemand),
+            ("always", |pool| pool.pool.start = StartMode::Always),
+        ]),
+        Text("\"on-demand\""),
+        "When its worker is started: with the first connection, which is held until it is ready, or with the host.",
+    ),
+    row(
+        "auto_start",
+        Kind::Bool(|pool, on| pool.pool.auto_start = on),
+        Text("true"),
+        "Whether it may start before `mews start` says so.",
+    ),
+    row(
+        "idle_timeout",
+        duration(0, 30 * DAY, |pool, time| pool.pool.idle_timeout = unless_zero(time)),
+        Text("\"20m\""),
+        "How long it may be without a request before its worker is stopped; 0 is for ever.",
+    ),
+    row(
+        "startup_time_limit",
+        duration(1, 3600, |pool, time| pool.pool.startup_limit = Some(time)),
+        Words("what `web.config` says"),
+        "How long a start may take.",
+    ),
+    row(
+        "shutdown_time_limit",
+        duration(0, 3600, |pool, time| pool.pool.shutdown_limit = Some(time)),
+        Words("what `web.config` says"),
+        "How long a worker may take to end before it is killed.",
+    ),
+    row(
+        "ping",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "ping",
+            rows: PING,
+            open: |pool: &mut PoolDraft, _| pool.pool.ping.get_or_insert_default(),
+            off: Some(|pool| pool.pool.ping = None),
+            short: None,
+        }),
+        Words("on"),
+        "How a hung worker is noticed; `false`: it is not looked for.",
+    ),
+    row(
+        "recycle",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "recycle",
+            rows: RECYCLE,
+            open: |pool: &mut PoolDraft, _| &mut pool.pool.recycle,
+            off: None,
+            short: None,
+        }),
+        Words("by age"),
+        "When its worker is replaced by a new one. What is not written keeps its default.",
+    ),
+    row(
+        "rapid_fail",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "rapid_fail",
+            rows: RAPID_FAIL,
+            open: |pool: &mut PoolDraft, _| pool.pool.rapid_fail.get_or_insert_default(),
+            off: Some(|pool| pool.pool.rapid_fail = None),
+            short: None,
+        }),
+        Words("on"),
+        "When it is given up and answers 503 until it is started by hand; `false`: never.",
+    ),
+    row(
+        "environment",
+        Kind::Variables(|pool, variables| pool.pool.environment = variables),
+        Words("none"),
+        "Variables for its workers and apps; those of an app's `web.config` win.",
+    ),
+    row(
+        "user",
+        Kind::Account(|pool, name| pool.pool.isolation.user = Some(name)),
+        Words("the host's"),
+        "The user that it runs as; needs a host that runs as root.",
+    ),
+    row(
+        "group",
+        Kind::Account(|pool, name| pool.pool.isolation.group = Some(name)),
+        Words("the user's"),
+        "The group that it runs as.",
+    ),
+    row(
+        "memory_limit",
+        Kind::Size(|pool, bytes| pool.pool.isolation.memory_limit = (bytes > 0).then_some(bytes)),
+        Words("none"),
+        "Memory that its processes may use together (control group); 0 is no limit.",
+    ),
+    row(
+        "cpu_limit",
+        Kind::Processors(|pool, thousandths| pool.pool.isolation.cpu_limit = Some(thousandths)),
+        Words("none"),
+        "Processors that its processes may use together (control group): `1.5` and `\"150%\"` are the same.",
+    ),
+    row(
+        "tasks_limit",
+        number(1, UINT, |pool, n| pool.pool.isolation.tasks_limit = u32::try_from(n.value).ok()),
+        Words("none"),
+        "Most processes and threads at a time (control group).",
+    ),
+    row(
+        "open_files",
+        number(64, 1 << 30, |pool, n| pool.pool.isolation.open_files = Some(n.value)),
+        Words("the host's"),
+        "Most open descriptors of a process.",
+    ),
+];
+
+const PING: &[Row<Ping>] = &[
+    row(
+        "interval",
+        duration(1, 30 * DAY, |ping, time| ping.interval = time),
+        Text("\"30s\""),
+        "From one question to the next.",
+    ),
+    row(
+        "response_limit",
+        duration(1, 30 * DAY, |ping, time| ping.response_limit = time),
+        Text("\"90s\""),
+        "How long an answer may take; then the worker is replaced.",
+    ),
+];
+
+/// A table in a table: its rows set the value that `open` of the [`Nested`] above gives.
+const RECYCLE: &[Row<Recycle>] = &[
+    row(
+        "memory",
+        Kind::Size(|recycle, bytes| recycle.memory = (bytes > 0).then_some(bytes)),
+        Text("0"),
+        "Above this much memory (resident, not shared; of the worker and its programs); 0 is off.",
+    ),
+    row(
+        "age",
+        duration(0, 365 * DAY, |recycle, time| recycle.age = unless_zero(time)),
+        Text("\"29h\""),
+        "After this time; 0 is off.",
+    ),
+    row(
+        "requests",
+        number(0, UINT, |recycle, n| recycle.requests = (n.value > 0).then_some(n.value)),
+        Text("0"),
+        "After so many requests; 0 is off.",
+    ),
+    row(
+        "at",
+        Kind::Times(|recycle, times| recycle.at = times),
+        Text("[]"),
+        "At these times of day, local time.",
+    ),
+    row(
+        "overlapped",
+        Kind::Bool(|recycle, on| recycle.overlapped = on),
+        Text("true"),
+        "Whether the new worker is ready before the old one stops; `false` for apps that cannot run twice.",
+    ),
+    row(
+        "on_change",
+        Kind::Bool(|recycle, on| recycle.on_change = on),
+        Text("true"),
+        "Whether a change of the configuration replaces it too.",
+    ),
+];
+
+const RAPID_FAIL: &[Row<RapidFailProtection>] = &[
+    row(
+        "failures",
+        number(1, 1000, |rapid, n| rapid.failures = u32::try_from(n.value).unwrap_or(u32::MAX)),
+        Text("5"),
+        "After so many failures",
+    ),
+    row("window", duration(1, DAY, |rapid, time| rapid.window = time), Text("\"5m\""), "within this time."),
+];
+
+impl SiteDraft {
+    /// The application that the site's own `physical_path` and `pool` are about.
+    fn short(&mut self) -> &mut ApplicationDraft {
+        let at = self.at;
+        self.short.get_or_insert_with(|| ApplicationDraft::new(at))
+    }
+}

@@ -1,0 +1,129 @@
+//! Addresses: no two sites listen for the same, and one address and port speaks one scheme.
+
+use super::super::draft::{BindingDraft, SiteDraft};
+use super::super::{Binding, ClientCertificates, HostName, Site};
+use super::name;
+use crate::routing::{covers, overlap};
+use crate::url::{ListenUrl, Scheme};
+use crate::web_config::report::{Place, Report};
+
+/// More sockets than these are not passed to a worker.
+const MOST_ADDRESSES: usize = crate::url::MOST_URLS;
+
+struct Taken<'a> {
+    binding: Binding,
+    at: Place,
+    site: &'a str,
+    index: usize,
+}
+
+/// Complains about bindings that cannot be side by side.
+pub(super) fn check(sites: &[SiteDraft], meant: &[&str], report: &mut Report<'_>) {
+    let mut taken: Vec<Taken<'_>> = Vec::new();
+    let mut addresses: Vec<&ListenUrl> = Vec::new();
+    for (index, site) in sites.iter().enumerate() {
+        if site.bindings.is_empty() && !meant.contains(&"bindings") {
+            let message = format!("{} listens nowhere", name::site(&site.name.value));
+            report.violation(site.at, message, |problem| {
+                problem.help("give it a binding, such as http://*:80")
+            });
+        }
+        for draft in &site.bindings {
+            let Some(listen) = &draft.listen else { continue };
+            if !addresses.contains(&listen) {
+                addresses.push(listen);
+                if addresses.len() == MOST_ADDRESSES + 1 {
+                    let message = format!("there are more than {MOST_ADDRESSES} addresses to listen on");
+                    report.violation(draft.at, message, |problem| {
+                        problem.help("let sites share an address and a port, told apart by host names")
+                    });
+                }
+            }
+            let binding = Binding { listen: listen.clone(), host: draft.host.clone() };
+            let new = Taken { binding, at: draft.at, site: &site.name.value, index };
+            if let Some(other) = taken.iter().find(|other| conflict(&other.binding, &new.binding)) {
+                complain(other, &new, report);
+            }
+            taken.push(new);
+        }
+    }
+}
+
+fn conflict(a: &Binding, b: &Binding) -> bool {
+    let (outer, inner) = (covers(&a.listen, &b.listen), covers(&b.listen, &a.listen));
+    let same = outer && inner && a.host == b.host;
+    overlap(&a.listen, &b.listen) && (a.listen.scheme != b.listen.scheme || same || !(outer || inner))
+}
+
+fn complain(first: &Taken<'_>, second: &Taken<'_>, report: &mut Report<'_>) {
+    let place = report.show(first.at);
+    let name = name::site(first.site);
+    let port = second.binding.listen.port;
+    let (message, help) = if first.binding.listen.scheme != second.binding.listen.scheme {
+        (
+            format!("'{}' and '{}' are one address and port with two schemes", first.binding, second.binding),
+            format!("the other is at {place}: give one of them another port"),
+        )
+    } else if !covers(&first.binding.listen, &second.binding.listen)
+        && !covers(&second.binding.listen, &first.binding.listen)
+    {
+        (
+            format!("'{}' and '{}' cannot be listened on side by side", first.binding, second.binding),
+            format!("the other is at {place}: write both with the same address, or with *"),
+        )
+    } else if first.index == second.index {
+        (
+            format!("the binding '{}' is there twice", second.binding),
+            format!("the first is at {place}: keep one"),
+        )
+    } else if second.binding.host == HostName::Any {
+        (
+            format!("{name} listens on '{}' too", second.binding),
+            format!(
+                "see {place}: give one of them another port, or a host name, as in {}://{}.example:{port}",
+                second.binding.listen.scheme.as_str(),
+                if second.site.is_ascii() && !second.site.contains(' ') { second.site } else { "shop" },
+            ),
+        )
+    } else {
+        (
+            format!("{name} has the binding '{}' too", second.binding),
+            format!("see {place}: give one of them another host name or port"),
+        )
+    };
+    report.violation(second.at, message, |problem| problem.help(help));
+}
+
+/// The bindings that are whole.
+pub(super) fn values(drafts: Vec<BindingDraft>) -> Vec<Binding> {
+    let whole =
+        drafts.into_iter().filter_map(|draft| Some(Binding { listen: draft.listen?, host: draft.host }));
+    whole.collect()
+}
+
+/// https needs a certificate, and nothing else does.
+pub(super) fn certificates(
+    site: &Site,
+    bindings: &[Binding],
+    name: &str,
+    at: Place,
+    report: &mut Report<'_>,
+) {
+    let name = name::site(name);
+    let https = bindings.iter().any(|binding| binding.listen.scheme == Scheme::Https);
+    let client = site.client_certificates != ClientCertificates::None;
+    if https && site.certificates.is_empty() {
+        report.violation(at, format!("{name} has https bindings and no certificate"), |problem| {
+            problem
+                .help("write certificate = { cert = \"/etc/mews/shop.pem\", key = \"/etc/mews/shop.key\" }")
+        });
+    } else if !https && (!site.certificates.is_empty() || client || site.client_ca.is_some()) {
+        report.warning(at, format!("the certificates of {name} are not used"), |problem| {
+            problem.help("it has no https binding: write one, or leave them out")
+        });
+    } else if https && !client && site.client_ca.is_some() {
+        report.warning(at, format!("the client_ca of {name} is not used"), |problem| {
+            problem.help("its clients are not asked for certificates: set client_certificates too")
+        });
+    }
+}
