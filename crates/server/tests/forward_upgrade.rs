@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -208,4 +209,25 @@ fn a_drain_waits_for_tunnels_and_a_shutdown_does_not() {
     forward.server.shutdown();
     peer.assert_reset();
     client.assert_closed();
+}
+
+#[test]
+fn clients_that_die_while_their_connections_are_woken_are_noticed() {
+    let forward = Forward::new();
+    let tunnels: Vec<(Client, Client)> = (0..200).map(|_| tunnel(&forward)).collect();
+    let dying = AtomicBool::new(true);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while dying.load(Ordering::Relaxed) {
+                // Wakes every connection.
+                forward.server.drain(Duration::from_secs(60));
+            }
+        });
+        for (client, mut peer) in tunnels {
+            client.reset();
+            peer.assert_reset();
+        }
+        dying.store(false, Ordering::Relaxed);
+    });
+    assert!(forward.server.wait_idle(common::PATIENCE), "{} are left", forward.server.connections());
 }

@@ -309,6 +309,10 @@ impl Conn {
         if deadline != 0 {
             self.io.bring_forward(deadline);
         }
+        if phase == Phase::Dead {
+            // The task may have looked before this was so, or be the caller: either way it waits for something else.
+            self.io.wake();
+        }
         let Some(exchange) = exchange else { return };
         ready |= phase == Phase::Dead && lock(&self.input).take_want();
         if ready {
