@@ -2,3 +2,4 @@
 
 pub use crate::forward::fuzzing::reply;
 pub use crate::http1::fuzzing::request;
+pub use crate::peek::fuzzing::beginning;

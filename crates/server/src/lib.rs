@@ -15,6 +15,7 @@
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
 //! | `forward` | a handler that forwards requests to a server on loopback |
 //! | `filter` | request filtering and URL rewriting before another handler |
+//! | `peek` | whom a connection is for, from bytes that are left to be read |
 //! | `pages` | a handler that answers everything with one page |
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod http1;
 mod listener;
 mod output;
 pub mod pages;
+mod peek;
 mod reactor;
 mod server;
 mod stats;
@@ -55,6 +57,7 @@ pub use handler::{Client, ConnectionInfo, DispatchHint, Handler, HeaderRef, Requ
 pub use headers::{HeaderBlock, HeaderBlockRef};
 pub use listener::{Arrival, Arrivals};
 pub use pages::{Details, Page, PageHandler};
+pub use peek::{Dispatch, Said};
 pub use server::Server;
 pub use stats::Stats;
 pub use tls::{Tls, TlsInfo};

@@ -1,6 +1,7 @@
 //! A server: its threads, its listeners, and the orders it is given.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use crate::clock;
 use crate::config::{Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
-use crate::listener::{self, Acceptor, Arrival, Arrivals};
+use crate::listener::{self, Acceptor, Arrival, Arrivals, Spoken};
+use crate::peek::Dispatch;
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
 use crate::stats::{Counters, Stats};
 use crate::sync::lock;
@@ -97,6 +99,12 @@ impl Shared {
         most != 0 && self.connections.load(Ordering::Acquire) >= most
     }
 
+    /// Whether more than a `part`th of all connections that may be open are.
+    pub(crate) fn is_pressed(&self, part: usize) -> bool {
+        let most = self.limits.max_connections;
+        most != 0 && self.connections.load(Ordering::Acquire) > most / part
+    }
+
     pub(crate) fn has_connections(&self) -> bool {
         self.connections.load(Ordering::Acquire) != 0
     }
@@ -162,7 +170,14 @@ pub struct Server {
     shared: Arc<Shared>,
     signal: Arc<Signal>,
     watchdog: Watchdog,
-    waiting: Mutex<Vec<Listener>>,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+/// A socket that nothing is accepted from yet.
+struct Waiting {
+    socket: TcpListener,
+    number: usize,
+    spoken: Spoken,
 }
 
 impl Server {
@@ -199,7 +214,12 @@ impl Server {
             closed: AtomicBool::new(false),
             acceptors: Mutex::new(Vec::new()),
         });
-        Ok(Self { shared, signal, watchdog, waiting: Mutex::new(listeners) })
+        let waiting = listeners.into_iter().map(|Listener { socket, tls, number }| Waiting {
+            socket,
+            number,
+            spoken: tls.map_or(Spoken::Plain, Spoken::Secure),
+        });
+        Ok(Self { shared, signal, watchdog, waiting: Mutex::new(waiting.collect()) })
     }
 
     /// Begins accepting. Idempotent; without effect after [`Server::stop_accepting`].
@@ -208,15 +228,21 @@ impl Server {
         if self.shared.is_closed() {
             return;
         }
-        for (index, listener) in listeners.into_iter().enumerate() {
+        for (index, Waiting { socket, number, spoken }) in listeners.into_iter().enumerate() {
             let shard = &self.shared.shards[index % self.shared.shards.len()];
-            match listener::start(&self.shared, shard, listener) {
+            match listener::start(&self.shared, shard, socket, number, spoken) {
                 Ok(acceptor) => lock(&self.shared.acceptors).push(acceptor),
                 Err(error) => {
                     tracing::error!(%error, "a listening socket cannot be used; it accepts nothing")
                 }
             }
         }
+    }
+
+    /// Has connections to this socket shared out, from the next [`Server::accept`] on: each is looked at and given away,
+    /// or served here. `tls`: clients begin with a handshake.
+    pub fn share_out(&self, socket: TcpListener, number: usize, tls: bool, to: Arc<dyn Dispatch>) {
+        lock(&self.waiting).push(Waiting { socket, number, spoken: Spoken::Shared(tls, to) });
     }
 
     /// Takes the connections that come in here, until [`Server::stop_accepting`].

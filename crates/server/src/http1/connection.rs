@@ -86,10 +86,10 @@ pub(crate) fn connection(conn: Arc<Conn>) -> impl Future<Output = ()> + Send {
     Http1::new(conn, Stage::Head)
 }
 
-/// The same for a client that speaks plain HTTP where TLS is spoken.
-pub(crate) fn refuse_plain(conn: Arc<Conn>) -> impl Future<Output = ()> + Send {
+/// The same for a client that is only to be told why it is not served.
+pub(crate) fn refuse(conn: Arc<Conn>, rejection: Rejection) -> impl Future<Output = ()> + Send {
     conn.io.set_hook(hook(&conn));
-    Http1::new(conn, Stage::Refuse(Rejection::PLAIN))
+    Http1::new(conn, Stage::Refuse(rejection))
 }
 
 fn hook(conn: &Arc<Conn>) -> Weak<dyn Hook> {

@@ -16,5 +16,7 @@ mod scan;
 
 pub(crate) use chunked::{Decoder, Malformed, Status, is_forbidden as is_forbidden_trailer};
 pub(crate) use conn::Conn;
-pub(crate) use connection::{connection, refuse_plain, serve};
+pub(crate) use connection::{connection, refuse, serve};
+pub(crate) use head::{Head, parse};
 pub(crate) use rejection::Rejection;
+pub(crate) use scan::{Scan, Scanned};

@@ -14,8 +14,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::open;
 use crate::clock;
-use crate::config::Listener;
 use crate::handler::Client;
+use crate::peek::Dispatch;
 use crate::reactor::{Io, Shard, Task};
 use crate::server::Shared;
 use crate::stats::Counters;
@@ -59,13 +59,25 @@ enum Accepted {
     Blocked,
 }
 
-/// Starts accepting on `listener` with a task on `shard`.
+/// What becomes of accepted connections.
+#[derive(Clone)]
+pub(crate) enum Spoken {
+    /// HTTP is spoken on them.
+    Plain,
+    /// HTTP over TLS.
+    Secure(Tls),
+    /// They are looked at and shared out; whether TLS is spoken.
+    Shared(bool, Arc<dyn Dispatch>),
+}
+
+/// Starts accepting on a socket with a task on `shard`. `number` is what its connections are told apart by.
 pub(crate) fn start(
     server: &Arc<Shared>,
     shard: &Arc<Shard>,
-    listener: Listener,
+    socket: std::net::TcpListener,
+    number: usize,
+    spoken: Spoken,
 ) -> io::Result<Arc<Acceptor>> {
-    let Listener { socket, tls, number } = listener;
     socket.set_nonblocking(true)?;
     let mut listener = TcpListener::from_std(socket);
     let io = shard.reserve();
@@ -89,7 +101,7 @@ pub(crate) fn start(
                 *slot = None;
                 return Poll::Ready(());
             }
-            let from = From { listener, number, tls: tls.as_ref(), ceiling };
+            let from = From { listener, number, spoken: &spoken, ceiling };
             match accept(&server, &from, this.paused.load(Ordering::Relaxed)) {
                 Accepted::Drained => this.paused.store(false, Ordering::Relaxed),
                 Accepted::More => {
@@ -112,19 +124,20 @@ pub(crate) fn start(
 struct From<'a> {
     listener: &'a TcpListener,
     number: usize,
-    tls: Option<&'a Tls>,
+    spoken: &'a Spoken,
     /// The lowest descriptor number that connections leave alone.
     ceiling: RawFd,
 }
 
 /// `again` = the last attempt was blocked, which has been reported.
 fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
-    let &From { listener, number, tls, ceiling } = from;
+    let &From { listener, number, spoken, ceiling } = from;
+    let shakes_hands = matches!(spoken, Spoken::Secure(_));
     if again && server.has_connections() && next_descriptor(listener).is_some_and(|next| next >= ceiling) {
         return Accepted::Blocked;
     }
     for _ in 0..BATCH {
-        if server.is_full() || (tls.is_some() && server.is_full_of_handshakes()) {
+        if server.is_full() || (shakes_hands && server.is_full_of_handshakes()) {
             if !again {
                 Counters::add(&server.counters().connection_limit_hits);
             }
@@ -135,7 +148,12 @@ fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
                 let last = stream.as_raw_fd() + 1 >= ceiling;
                 let local = stream.local_addr().ok();
                 let client = Client { listener: number, remote: Some(remote), local, tls: None };
-                if let Err(error) = open::client(server, stream, tls, client) {
+                let opened = match spoken {
+                    Spoken::Plain => open::client(server, stream, None, client),
+                    Spoken::Secure(tls) => open::client(server, stream, Some(tls), client),
+                    Spoken::Shared(tls, to) => open::looked_at(server, stream, *tls, to, client),
+                };
+                if let Err(error) = opened {
                     tracing::debug!(%error, "an accepted connection could not be set up");
                 }
                 if last {

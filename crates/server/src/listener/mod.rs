@@ -5,6 +5,6 @@ mod accept;
 mod arrivals;
 mod open;
 
-pub(crate) use accept::{Acceptor, start};
+pub(crate) use accept::{Acceptor, Spoken, start};
 pub use arrivals::{Arrival, Arrivals};
 pub(crate) use arrivals::{adopt, start as start_arrivals};

@@ -8,8 +8,9 @@ use mio::net::{TcpStream, UnixStream};
 
 use crate::clock;
 use crate::handler::{Client, ConnectionInfo};
-use crate::http1::{self, Conn};
+use crate::http1::{self, Conn, Rejection};
 use crate::output::{Stream, Wire};
+use crate::peek::{self, Dispatch};
 use crate::reactor::{Io, Shard, Task};
 use crate::server::Shared;
 use crate::stats::Counters;
@@ -35,6 +36,22 @@ pub(super) fn client(
     count(server);
     let task = Task::new(io.shard().clone(), secure(opening, info, server.clone(), io.clone()));
     io.start(task, None);
+    Ok(())
+}
+
+/// Begins to look who the connection of a client is for.
+pub(super) fn looked_at(
+    server: &Arc<Shared>,
+    stream: TcpStream,
+    tls: bool,
+    to: &Arc<dyn Dispatch>,
+    client: Client,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (io, stream) = reserve(server, stream)?;
+    count(server);
+    let watch = peek::watch(server.clone(), io.clone(), stream, info(client), tls, to.clone());
+    io.start(Task::new(io.shard().clone(), watch), None);
     Ok(())
 }
 
@@ -80,7 +97,9 @@ async fn secure(opening: Opening, mut info: ConnectionInfo, server: Arc<Shared>,
             info.tls = Some(Arc::from(tls));
             http1::connection(Conn::new(info, server, io, wire, gate)).await;
         }
-        Opened::Plain(wire) => http1::refuse_plain(Conn::new(info, server, io, wire, None)).await,
+        Opened::Plain(wire) => {
+            http1::refuse(Conn::new(info, server, io, wire, None), Rejection::PLAIN).await;
+        }
         Opened::Failed => {}
     }
 }

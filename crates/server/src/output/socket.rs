@@ -4,7 +4,10 @@ use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, shutdown};
+
+/// Bytes swallowed at an end.
+const SWALLOWED: usize = 16 * 4096;
 
 /// Reads what has come; 0 = the end.
 pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
@@ -43,5 +46,16 @@ pub(crate) fn send_parts(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::R
             Err(Errno::INTR) => {}
             done => return Ok(done?),
         }
+    }
+}
+
+/// Ends our direction and takes what has come: closing over unread bytes would reset the connection and could take from
+/// the client what was sent to it.
+pub(crate) fn swallow(socket: BorrowedFd<'_>) {
+    let _ = shutdown(socket, Shutdown::Write);
+    let mut scratch = [0; 4096];
+    let mut left = SWALLOWED;
+    while left > 0 && receive(socket, &mut scratch).is_ok_and(|count| count > 0) {
+        left -= scratch.len();
     }
 }

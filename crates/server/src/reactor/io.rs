@@ -76,6 +76,11 @@ impl Io {
         self.shard.registry().register(source, self.token, Interest::READABLE)
     }
 
+    /// Has the system watch a stream no more. It otherwise does until the last descriptor of it is closed.
+    pub(crate) fn stop_watching(&self, source: &mut impl Source) -> io::Result<()> {
+        self.shard.registry().deregister(source)
+    }
+
     /// Takes the socket out of the event loop; events already queued find nobody.
     pub(crate) fn release(&self) {
         self.shard.forget(self.token);

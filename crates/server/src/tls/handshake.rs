@@ -26,8 +26,6 @@ use crate::stats::Counters;
 
 /// The first byte of a TLS connection: a handshake record.
 const HANDSHAKE_RECORD: u8 = 22;
-/// Bytes swallowed from a client that failed, so that it can read the alert.
-const SWALLOWED: usize = 16 * 4096;
 
 /// What has become of a connection.
 pub(crate) enum Opened {
@@ -127,7 +125,8 @@ impl Opening {
             Err(error) => {
                 Counters::add(&self.server.counters().handshake_failures);
                 tracing::debug!(connection = self.id, %error, "a TLS handshake failed");
-                swallow(stream);
+                // So that it can read the alert.
+                socket::swallow(stream.as_fd());
                 self.account(Cause::Handshake);
                 Poll::Ready(Opened::Failed)
             }
@@ -216,16 +215,6 @@ fn shake(session: &mut Session, stream: &TcpStream, io: &Io, legs_ns: &mut [i64;
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Takes what has come: closing over unread bytes would reset the connection and could take the alert from the client.
-fn swallow(stream: &TcpStream) {
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    let mut scratch = [0; 4096];
-    let mut left = SWALLOWED;
-    while left > 0 && socket::receive(stream.as_fd(), &mut scratch).is_ok_and(|count| count > 0) {
-        left -= scratch.len();
     }
 }
 
