@@ -88,7 +88,8 @@ pub(super) fn make(
     let app = app_spec(&base, options, folder);
     let changes = changes(&app, base.model, options, configured, inherited);
     let rules = rules::site(base.config.as_ref(), options, folder, inherited);
-    let app = AppSpec { rules, ..app };
+    let shadow_copies = settings::shadow_copies(module, base.model, folder, inherited);
+    let app = AppSpec { rules, shadow_copies, ..app };
 
     let stdout_log = settings::stdout_log(module, folder, inherited);
     let limit = module.map_or(SHUTDOWN_LIMIT, |module| module.shutdown_time_limit);
@@ -143,6 +144,7 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
         startup_limit: module.map_or(STARTUP_LIMIT, |module| module.startup_time_limit),
         stack_size: module.and_then(|module| module.settings.stack_size),
         rules: SiteRules::default(),
+        shadow_copies: None,
         handler_settings: module.map_or_else(Vec::new, |module| module.handler_settings.clone()),
         io_threads: options.io_threads,
     }

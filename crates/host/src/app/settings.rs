@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mews_model::StatusCode;
 use mews_model::environment::Inherited;
 use mews_model::web_config::AspNetCore;
+use mews_model::{HostingModel, StatusCode};
 
 use super::site::{ResolveError, other};
 use crate::control::StdoutLog;
@@ -14,6 +14,8 @@ use crate::control::StdoutLog;
 const SHUTDOWN_DELAY: Duration = Duration::from_secs(1);
 /// Names it in the environment.
 const SHUTDOWN_DELAY_VARIABLE: &str = "ANCM_shutdownDelay";
+/// `shadowCopyDirectory` when nothing says otherwise.
+const SHADOW_COPIES: &str = "ShadowCopyDirectory";
 /// The longest delay that is taken from there, in milliseconds: a day.
 const MOST_DELAY: u64 = 86_400_000;
 
@@ -40,6 +42,20 @@ pub(super) fn shutdown_delay(
             format!("Write a number of milliseconds from 0 to {MOST_DELAY}, or remove the variable."),
         )),
     }
+}
+
+/// Where copies of the app's folder lie, if it is loaded from one.
+pub(super) fn shadow_copies(
+    module: Option<&AspNetCore>,
+    model: HostingModel,
+    folder: &Path,
+    inherited: &Inherited,
+) -> Option<PathBuf> {
+    let settings = &module.filter(|_| model == HostingModel::InProcess)?.settings;
+    let named =
+        settings.shadow_copy_directory.as_deref().map(|path| inherited.expand(path).replace('\\', "/"));
+    let named = named.filter(|path| !path.trim().is_empty()).unwrap_or_else(|| SHADOW_COPIES.to_owned());
+    settings.enable_shadow_copy.then(|| folder.join(named).components().collect())
 }
 
 /// Where output is written besides.
@@ -90,6 +106,24 @@ mod tests {
             let error = shutdown_delay(None, &ours(wrong)).unwrap_err();
             assert!(error.failure().cause.contains(wrong));
         }
+    }
+
+    #[test]
+    fn shadow_copies_lie_below_the_app_and_are_for_in_process_apps() {
+        let copies = |model, settings: &[(&str, &str)]| {
+            let items: String = settings
+                .iter()
+                .map(|(name, value)| format!("<handlerSetting name=\"{name}\" value=\"{value}\"/>"))
+                .collect();
+            let module = module("", &format!("<handlerSettings>{items}</handlerSettings>"));
+            shadow_copies(Some(&module), model, Path::new("/app"), &Inherited::default())
+        };
+        let on = ("enableShadowCopy", "true");
+        let own = ("shadowCopyDirectory", "..\\copies");
+        assert_eq!(copies(HostingModel::InProcess, &[own]), None);
+        assert_eq!(copies(HostingModel::OutOfProcess, &[on]), None);
+        assert_eq!(copies(HostingModel::InProcess, &[on]), Some("/app/ShadowCopyDirectory".into()));
+        assert_eq!(copies(HostingModel::InProcess, &[on, own]), Some("/app/../copies".into()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn ask(question: &Question) -> Answer {
 
 fn ask_in_process(spec: &AppSpec) -> Answer {
     let mut answer = Answer::default();
-    match in_process::launch::find(spec) {
+    match in_process::launch::find(spec, &spec.physical_path) {
         Ok(launched) => {
             let mut found = describe(&launched.app, &launched.installation, &spec.physical_path);
             let asked = take_frameworks(

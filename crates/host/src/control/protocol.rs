@@ -83,6 +83,8 @@ pub(crate) struct AppSpec {
     pub(crate) stack_size: Option<u64>,
     /// What happens to requests before the app sees them, and how the host's own answers look.
     pub(crate) rules: SiteRules,
+    /// Where copies of its folder lie, from which it is loaded (`enableShadowCopy`); `None` without. Absolute.
+    pub(crate) shadow_copies: Option<PathBuf>,
     /// The free-form switches of web.config, as written.
     pub(crate) handler_settings: Vec<(String, String)>,
     /// Threads that serve connections; one for each processor when `None`.

@@ -31,18 +31,19 @@ impl Launched {
     }
 }
 
-/// Looks at the app's files and finds its .NET.
-pub(crate) fn find(spec: &AppSpec) -> Result<Launched, Box<Failure>> {
+/// Looks at the app's files in `folder`, which is its own or a copy of it, and finds its .NET.
+pub(crate) fn find(spec: &AppSpec, folder: &Path) -> Result<Launched, Box<Failure>> {
     let launch = match &spec.launch {
         Launch::Dll(path) => arguments::Launch {
-            app: path.clone(),
+            app: path
+                .strip_prefix(&spec.physical_path)
+                .map_or_else(|_| path.clone(), |path| folder.join(path)),
             dotnet: None,
             host_options: Vec::new(),
             arguments: Vec::new(),
         },
         Launch::Process { process_path, arguments } => {
-            arguments::parse(process_path, arguments, &spec.physical_path)
-                .map_err(|error| start_error(error.into()))?
+            arguments::parse(process_path, arguments, folder).map_err(|error| start_error(error.into()))?
         }
     };
     let app = App::inspect(&launch.app).map_err(|error| start_error(error.into()))?;
@@ -59,7 +60,11 @@ pub(crate) fn find(spec: &AppSpec) -> Result<Launched, Box<Failure>> {
 /// Runtime properties beside those that bring our server in.
 pub(super) fn runtime_properties(spec: &AppSpec) -> Vec<(String, String)> {
     // The runtime reads the number as hexadecimal.
-    spec.stack_size.map(|bytes| ("DEFAULT_STACK_SIZE".to_owned(), format!("{bytes:x}"))).into_iter().collect()
+    let stack = spec.stack_size.map(|bytes| ("DEFAULT_STACK_SIZE", format!("{bytes:x}")));
+    // What the app finds beside itself is in its own folder, also when it is loaded from a copy.
+    let base = || format!("{}/", spec.physical_path.to_string_lossy().trim_end_matches('/'));
+    let base = spec.shadow_copies.is_some().then(|| ("APP_CONTEXT_BASE_DIRECTORY", base()));
+    stack.into_iter().chain(base).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What the start line shows.

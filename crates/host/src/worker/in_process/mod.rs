@@ -4,6 +4,7 @@ mod application;
 mod exchange;
 mod handler;
 pub(crate) mod launch;
+mod shadow;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use self::application::Application;
 use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
+use self::shadow::{ShadowCopy, ShadowError};
 use super::filter::{body_limits, filtered};
 use super::{Control, Listener};
 use crate::control::AppSpec;
@@ -33,7 +35,9 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// Why the app could not start.
 pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) -> Result<i32, Box<Failure>> {
-    let launched = launch::find(app)?;
+    let copy = shadow_copy(app)?;
+    let folder = copy.as_ref().map_or(app.physical_path.as_path(), ShadowCopy::folder);
+    let launched = launch::find(app, folder)?;
     let server_assembly = launch::server_assembly()?;
     let addresses = listeners.iter().map(|listener| listener.url.clone()).collect();
 
@@ -64,6 +68,30 @@ pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) ->
         return Ok(exit.code);
     }
     Err(Box::new(ended_before_start(&application, &launched, &exit)))
+}
+
+/// The copy that the app is loaded from, if it asks for one. Without a copy it can still run.
+fn shadow_copy(app: &AppSpec) -> Result<Option<ShadowCopy>, Box<Failure>> {
+    let Some(base) = &app.shadow_copies else { return Ok(None) };
+    match ShadowCopy::make(&app.physical_path, base) {
+        Ok(copy) => {
+            tracing::info!("the app is loaded from a copy of its folder, {}", copy.folder().display());
+            copy.clean_up();
+            Ok(Some(copy))
+        }
+        // Neither the copy nor the folder holds an app that can be trusted to be whole.
+        Err(error @ ShadowError::Changing(_)) => {
+            let failure =
+                Failure::new(StatusCode::START_FAILED, format!("No shadow copy can be made: {error}."));
+            Err(Box::new(
+                failure.with_cure("Finish publishing; the start is tried again when the files settle."),
+            ))
+        }
+        Err(error) => {
+            tracing::warn!("no shadow copy can be made, so the app runs from its own folder: {error}");
+            Ok(None)
+        }
+    }
 }
 
 /// The HTTP server on the inherited sockets; it does not accept yet.

@@ -89,8 +89,6 @@ pub(super) const SECTION: Element =
         ]);
 
 const LOG: &str = "Set MEWS_LOG=debug, or trace, in the environment of mews.";
-const SHADOW_COPY: &str =
-    "Files in use are not locked on Linux: publish to a new folder, and start from that.";
 const WINDOWS_ONLY: &str = "Leave it out: it has no meaning on Linux.";
 
 /// What `handlerSettings` may hold: name, kind and default of each value.
@@ -119,13 +117,20 @@ pub const HANDLER_SETTINGS: &[Attribute] = &[
     ),
     flag("suppressRecycleOnStartupTimeout", "false", "Whether a worker whose app starts too slowly is kept.")
         .instead("Raise startupTimeLimit."),
-    flag("enableShadowCopy", "false", "Whether the app runs from a copy of its folder (in-process).")
-        .instead(SHADOW_COPY),
-    flag("experimentalEnableShadowCopy", "false", "The name of enableShadowCopy in .NET 6.")
-        .instead(SHADOW_COPY),
-    text("shadowCopyDirectory", "Where the copies lie; relative to the app's folder.").instead(SHADOW_COPY),
+    flag(
+        "enableShadowCopy",
+        "false",
+        "Whether the app is loaded from a copy of its folder, made by each start (in-process).",
+    ),
+    flag("experimentalEnableShadowCopy", "false", "The name of enableShadowCopy in .NET 6."),
+    Attribute::new(
+        "shadowCopyDirectory",
+        Kind::Text,
+        Some("ShadowCopyDirectory"),
+        "Where the copies lie, for this app alone; relative to its folder.",
+    ),
     flag("cleanShadowCopyDirectory", "false", "Whether a copy's folder is emptied before it is used.")
-        .instead(SHADOW_COPY),
+        .instead("Each copy is made in a folder of its own, which is empty at first."),
     flag("disallowRotationOnConfigChange", "false", "Whether a change of web.config leaves the app running.")
         .instead("A change of web.config leaves a running app alone in this version."),
     number(
