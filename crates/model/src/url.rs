@@ -5,11 +5,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 /// The most addresses one list may hold; each costs a descriptor that is handed to every worker.
 pub const MOST_URLS: usize = 64;
 
 /// One address to listen on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenUrl {
     /// `http` or `https`.
     pub scheme: Scheme,
@@ -20,7 +22,7 @@ pub struct ListenUrl {
 }
 
 /// The scheme of a listening URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scheme {
     /// Plain HTTP.
     Http,
@@ -29,7 +31,7 @@ pub enum Scheme {
 }
 
 /// The host part of a listening URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenHost {
     /// One address.
     Ip(IpAddr),

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::RoutedSite;
 use super::address::{covers, named, takes};
 use super::host::Names;
-use crate::server_config::{Binding, ServerConfig};
+use crate::server_config::Binding;
 use crate::url::{ListenHost, ListenUrl};
 
 /// An address that is listened on, and the sites of its connections.
@@ -60,10 +61,9 @@ impl Endpoint {
     }
 }
 
-/// The listeners of a configuration.
-pub(super) fn listeners(config: &ServerConfig) -> Vec<Listener> {
-    let bindings: Vec<(usize, &Binding)> = config
-        .sites
+/// The listeners of all sites.
+pub(super) fn listeners(sites: &[RoutedSite]) -> Vec<Listener> {
+    let bindings: Vec<(usize, &Binding)> = sites
         .iter()
         .enumerate()
         .flat_map(|(site, value)| value.bindings.iter().map(move |binding| (site, binding)))

@@ -21,7 +21,9 @@ pub use path::{Target, split_target};
 pub(crate) use tree::fold;
 pub use tree::{MOST_SEGMENT_BYTES, MOST_SEGMENTS};
 
-use crate::server_config::ServerConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::server_config::{Binding, ServerConfig, Site};
 use tree::Tree;
 
 /// Finds sites and applications. Indices are those of the configuration's lists.
@@ -30,6 +32,22 @@ pub struct Router {
     listeners: Vec<Listener>,
     /// One per site.
     applications: Vec<Tree>,
+}
+
+/// A site as far as requests are told apart by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedSite {
+    /// Where it listens.
+    pub bindings: Vec<Binding>,
+    /// The paths of its applications.
+    pub paths: Vec<String>,
+}
+
+impl From<&Site> for RoutedSite {
+    fn from(site: &Site) -> Self {
+        let paths = site.applications.iter().map(|application| application.path.clone()).collect();
+        Self { bindings: site.bindings.clone(), paths }
+    }
 }
 
 /// Where a request goes.
@@ -44,8 +62,13 @@ pub struct Route {
 impl Router {
     /// For a configuration that was read without errors.
     pub fn new(config: &ServerConfig) -> Self {
-        let applications = config.sites.iter().map(|site| Tree::new(&site.applications)).collect();
-        Self { listeners: endpoint::listeners(config), applications }
+        Self::of(&config.sites.iter().map(RoutedSite::from).collect::<Vec<_>>())
+    }
+
+    /// The same for sites of which no more is known. Indices are those of this list and of the lists of paths.
+    pub fn of(sites: &[RoutedSite]) -> Self {
+        let applications = sites.iter().map(|site| Tree::new(&site.paths)).collect();
+        Self { listeners: endpoint::listeners(sites), applications }
     }
 
     /// The addresses to listen on, in the order of the file. An address that another one covers is not among them:

@@ -1,7 +1,6 @@
 //! The applications of a site as a tree of path segments, walked segment by segment.
 
 use super::path;
-use crate::server_config::Application;
 
 /// The most segments that an application's path may have.
 pub const MOST_SEGMENTS: usize = 32;
@@ -25,9 +24,9 @@ struct Node {
 }
 
 impl Tree {
-    pub(super) fn new(applications: &[Application]) -> Self {
+    pub(super) fn new(paths: &[String]) -> Self {
         let mut all: Vec<(usize, String)> =
-            applications.iter().enumerate().map(|(at, application)| (at, fold(&application.path))).collect();
+            paths.iter().enumerate().map(|(at, path)| (at, fold(path))).collect();
         // Shorter paths first, so that a new node inherits from what is above it.
         all.sort_by_key(|(_, path)| path.len());
         let root = all.iter().find(|(_, path)| path == "/").map_or(0, |(at, _)| *at);

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::draft::{BindingDraft, Placed};
 use crate::url::{ListenHost, ListenUrl, parse_url};
 
 /// One binding of a site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// Scheme, address and port; its host is never [`crate::url::ListenHost::Name`].
     pub listen: ListenUrl,
@@ -15,7 +17,7 @@ pub struct Binding {
 }
 
 /// The host names of a binding. Exact names win over wildcards, longer wildcards over shorter ones, and these over any.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HostName {
     /// Every name.
     Any,
