@@ -7,6 +7,7 @@ mod app;
 mod check;
 mod cli;
 mod control;
+mod edge;
 mod explain;
 mod fatal;
 mod listeners;

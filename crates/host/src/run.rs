@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         urls: arguments.urls.clone(),
         args: arguments.args.clone(),
         io_threads: arguments.io_threads,
+        edge: arguments.edge.spec().map_err(Fatal::configuration)?,
     })
     .map_err(Fatal::configuration)?;
     let plan = site.resolve().map_err(Fatal::configuration)?;

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod filtering;
 pub mod hosting_model;
 pub mod lifecycle;
+pub mod metrics;
 pub mod module_event;
 pub mod rewrite;
 pub mod routing;

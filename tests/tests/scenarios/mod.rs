@@ -2,6 +2,7 @@
 //! scenario asks which one it plays in and says why. What one model alone has is in the files `in_process_*` and `out_of_process_*`, and what becomes of the bytes
 //! between worker and app in `forwarding*`.
 
+mod access_log;
 mod apps;
 mod basics;
 mod browser;

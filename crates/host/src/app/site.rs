@@ -16,6 +16,7 @@ use super::plan::{self, Plan};
 use super::rules;
 use super::runtime_config;
 use crate::control::{AnswerRules, Launch};
+use crate::edge::EdgeSpec;
 
 /// What the command line says about the site.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct SiteOptions {
     pub(crate) args: Vec<String>,
     /// Threads that serve connections.
     pub(crate) io_threads: Option<u16>,
+    /// What stands between clients and the app.
+    pub(crate) edge: EdgeSpec,
 }
 
 /// A folder that was found and can be resolved again and again.
@@ -103,6 +106,11 @@ impl Site {
     /// The folder, as it was named.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What stands between clients and the app.
+    pub(crate) fn edge(&self) -> &EdgeSpec {
+        &self.options.edge
     }
 
     /// Reads what is there now.

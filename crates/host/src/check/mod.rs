@@ -28,6 +28,7 @@ use self::problem::Problem;
 use self::report::Report;
 use crate::app::{Hosting, Plan, ResolveError, Site, SiteOptions};
 use crate::cli::CheckArguments;
+use crate::edge::EdgeSpec;
 use crate::fatal::Fatal;
 use crate::stdout;
 
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
                 urls: arguments.urls.clone(),
                 args: Vec::new(),
                 io_threads: None,
+                edge: EdgeSpec::default(),
             },
             "as --hosting-model says",
             &mut report,

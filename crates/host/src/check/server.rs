@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::report::{Report, count};
 use crate::app::SiteOptions;
 use crate::cli::CheckArguments;
+use crate::edge::EdgeSpec;
 use crate::fatal::Fatal;
 use crate::serve_config::{self, LoadError};
 
@@ -103,6 +104,7 @@ fn one(config: &ServerConfig, site: &Site, application: &Application) -> Checked
         urls: None,
         args: Vec::new(),
         io_threads: None,
+        edge: EdgeSpec::default(),
     };
     super::folder(options, "as the configuration says", &mut report);
     let path = application.path.trim_end_matches('/');

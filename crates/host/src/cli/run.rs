@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use mews_model::HostingModel;
 
+use crate::edge::EdgeOptions;
 use crate::log::LogFormat;
 use crate::tls::TlsOptions;
 
@@ -37,6 +38,9 @@ pub(crate) struct RunArguments {
 
     #[command(flatten)]
     pub(crate) tls: TlsOptions,
+
+    #[command(flatten)]
+    pub(crate) edge: EdgeOptions,
 
     /// Threads that serve connections [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -10,6 +10,7 @@ use mews_model::Failure;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{AnswerRules, SiteRules};
+use crate::edge::EdgeSpec;
 use crate::log::LogFormat;
 use crate::tls::TlsSpec;
 
@@ -22,6 +23,8 @@ pub(crate) struct WorkerSpec {
     pub(crate) listeners: Vec<ListenerSpec>,
     /// What TLS listeners need, if there are any.
     pub(crate) tls: Option<TlsSpec>,
+    /// What stands between clients and the app.
+    pub(crate) edge: EdgeSpec,
     /// How its own log lines look.
     pub(crate) log_format: LogFormat,
     /// How long it may take to end after it was told to.

@@ -162,6 +162,7 @@ impl Supervisor {
             role,
             listeners: listeners.map(|b| ListenerSpec { url: b.url.clone(), tls: b.tls }).collect(),
             tls: self.tls.as_ref().map(|tls| tls.spec().clone()),
+            edge: self.site.edge().clone(),
             log_format: self.log_format,
             shutdown_limit: self.shutdown_limit,
         };

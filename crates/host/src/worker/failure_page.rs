@@ -8,6 +8,7 @@ use mews_server::{Limits, PageHandler, Server, ServerConfig};
 
 use super::{Control, Listener, pages};
 use crate::control::{FailurePage, WorkerMessage};
+use crate::edge::Edge;
 use crate::fatal::Fatal;
 
 /// Serves until told to stop; then finishes what it has, for at most `limit`.
@@ -15,6 +16,7 @@ pub(crate) fn run(
     page: &FailurePage,
     listeners: Vec<Listener>,
     control: &Control,
+    edge: &Edge,
     limit: Duration,
 ) -> Result<u8, Fatal> {
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
@@ -22,6 +24,7 @@ pub(crate) fn run(
         io_threads: 1,
         limits: Limits::default(),
         response_headers: page.rules.headers.clone(),
+        accounting: edge.accounting("", ""),
         ..ServerConfig::default()
     };
     let server = Server::start(config, listeners, handler(page))

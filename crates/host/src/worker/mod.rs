@@ -20,6 +20,7 @@ pub(crate) use control::Control;
 
 use crate::app::Outputs;
 use crate::control::{ProcessSpec, Role, WorkerMessage, WorkerSpec, decode};
+use crate::edge::Edge;
 use crate::fatal::Fatal;
 use crate::log::{self, LogTarget};
 
@@ -43,10 +44,11 @@ pub(crate) fn run() -> Result<u8, Fatal> {
         outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
     log::start(spec.log_format, target)?;
     let control = Control::start(sender, receiver, tls, spec.shutdown_limit).map_err(Fatal::failed)?;
-    match spec.role {
-        Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, outputs),
-        Role::FailurePage(page) => failure_page::run(&page, listeners, &control, spec.shutdown_limit),
-        Role::Application(app) => match in_process::run(&app, listeners, &control) {
+    let edge = Edge::open(&spec.edge);
+    let code = match spec.role {
+        Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, &edge, outputs),
+        Role::FailurePage(page) => failure_page::run(&page, listeners, &control, &edge, spec.shutdown_limit),
+        Role::Application(app) => match in_process::run(&app, listeners, &control, &edge) {
             Ok(exit_code) => {
                 control.send(&WorkerMessage::Stopped { exit_code });
                 // As a shell would see it: the low byte.
@@ -57,17 +59,20 @@ pub(crate) fn run() -> Result<u8, Fatal> {
                 Ok(1)
             }
         },
-    }
+    };
+    edge.finish(LAST_OUTPUT);
+    code
 }
 
 fn out_of_process(
     app: &ProcessSpec,
     listeners: Vec<Listener>,
     control: &Control,
+    edge: &Edge,
     outputs: Option<Outputs>,
 ) -> Result<u8, Fatal> {
     let Some(outputs) = outputs else { return Err(Fatal::failed("there is no way out for output")) };
-    let result = out_of_process::run(app, listeners, control, &outputs);
+    let result = out_of_process::run(app, listeners, control, edge, &outputs);
     if let Err(failure) = &result {
         control.send(&WorkerMessage::StartFailed((**failure).clone()));
     }

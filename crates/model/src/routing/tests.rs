@@ -30,6 +30,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         certificates: Vec::new(),
         client_certificates: ClientCertificates::None,
         client_ca: None,
+        access_log: None,
         applications: applications.collect(),
     }
 }

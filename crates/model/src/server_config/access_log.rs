@@ -8,26 +8,10 @@ use serde::{Deserialize, Serialize};
 /// A site's access log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessLog {
-    /// Where its lines go.
-    pub target: AccessLogTarget,
+    /// The file that is written to, absolute; one that is called `-` is stderr.
+    pub file: PathBuf,
     /// How its lines look.
     pub format: AccessLogFormat,
-}
-
-/// Where the lines of an access log go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AccessLogTarget {
-    /// To stderr, among the host's own lines.
-    Stderr,
-    /// To a file.
-    File(AccessLogFile),
-}
-
-/// The file of an access log, and those before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessLogFile {
-    /// The file that is written to. Absolute.
-    pub path: PathBuf,
     /// A new file is begun with each of these.
     pub period: Period,
     /// A new file is begun when this one has so many bytes.
@@ -36,10 +20,22 @@ pub struct AccessLogFile {
     pub keep: Option<u32>,
 }
 
-impl AccessLogFile {
-    /// A file by the day, of which 30 are kept.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, period: Period::Daily, max_bytes: None, keep: Some(30) }
+impl AccessLog {
+    /// Whether its lines go to stderr.
+    pub fn is_stderr(&self) -> bool {
+        self.file.file_name().is_some_and(|name| name == "-")
+    }
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self {
+            file: PathBuf::new(),
+            format: AccessLogFormat::W3c,
+            period: Period::Daily,
+            max_bytes: None,
+            keep: Some(30),
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl SiteDraft {
             certificates: Vec::new(),
             client_certificates: super::ClientCertificates::None,
             client_ca: None,
+            access_log: None,
             applications: Vec::new(),
         };
         let name = Placed { value: String::new(), at };

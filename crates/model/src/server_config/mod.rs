@@ -25,7 +25,7 @@ mod read;
 mod site;
 mod validate;
 
-pub use access_log::{AccessLog, AccessLogFile, AccessLogFormat, AccessLogTarget, Period};
+pub use access_log::{AccessLog, AccessLogFormat, Period};
 pub use binding::{Binding, HostName};
 pub use hosting::pool_conflict;
 pub use identity::Isolation;

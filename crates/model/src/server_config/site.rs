@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Binding;
+use super::{AccessLog, Binding};
 use crate::HostingModel;
 
 /// A site.
@@ -22,6 +22,8 @@ pub struct Site {
     pub client_certificates: ClientCertificates,
     /// Authorities (PEM) whose client certificates are accepted; any certificate without.
     pub client_ca: Option<PathBuf>,
+    /// Where its requests are logged.
+    pub access_log: Option<AccessLog>,
     /// Its applications. One of them has the path `/`.
     pub applications: Vec<Application>,
 }

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use mews_model::server_config::{AccessLogFile, AccessLogFormat, Period};
+use mews_model::server_config::{AccessLog, Period};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::format;
@@ -28,8 +28,7 @@ pub struct FileError {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct RotatingFile {
-    options: AccessLogFile,
-    format: AccessLogFormat,
+    options: AccessLog,
     current: Current,
 }
 
@@ -46,18 +45,18 @@ impl RotatingFile {
     ///
     /// # Errors
     /// It cannot be opened for appending.
-    pub fn open(options: AccessLogFile, format: AccessLogFormat) -> Result<Self, FileError> {
-        let opened = options.path.parent().map_or(Ok(()), fs::create_dir_all);
-        match opened.and_then(|()| open(&options, format, clock::real_ms())) {
-            Ok(current) => Ok(Self { options, format, current }),
-            Err(source) => Err(FileError { path: options.path.display().to_string(), source }),
+    pub fn open(options: AccessLog) -> Result<Self, FileError> {
+        let opened = options.file.parent().map_or(Ok(()), fs::create_dir_all);
+        match opened.and_then(|()| open(&options, clock::real_ms())) {
+            Ok(current) => Ok(Self { options, current }),
+            Err(source) => Err(FileError { path: options.file.display().to_string(), source }),
         }
     }
 
     fn write_at(&mut self, lines: &[u8], now_ms: i64) -> io::Result<()> {
         for _ in 0..ATTEMPTS {
-            if identity_of(&self.options.path) != Some(self.current.identity) {
-                self.current = open(&self.options, self.format, now_ms)?;
+            if identity_of(&self.options.file) != Some(self.current.identity) {
+                self.current = open(&self.options, now_ms)?;
             }
             if !self.is_due(lines.len(), now_ms)? {
                 break;
@@ -70,7 +69,7 @@ impl RotatingFile {
 
     fn is_due(&self, more: usize, now_ms: i64) -> io::Result<bool> {
         let length = self.current.file.metadata()?.len();
-        let begun = format::header(self.format, now_ms).len() as u64;
+        let begun = format::header(self.options.format, now_ms).len() as u64;
         let full = self.options.max_bytes.is_some_and(|most| length + more as u64 > most);
         let old = self.current.period != period(self.options.period, now_ms);
         Ok(length > begun && (full || old))
@@ -79,15 +78,15 @@ impl RotatingFile {
     /// Gives the current file its last name, unless somebody else just did.
     fn rotate(&mut self, now_ms: i64) -> io::Result<()> {
         let lock = Lock::of(&self.current.file);
-        if identity_of(&self.options.path) == Some(self.current.identity) {
+        if identity_of(&self.options.file) == Some(self.current.identity) {
             let written = self.current.file.metadata()?.mtime();
-            let name = (1..1000).map(|number| archived(&self.options.path, written, number));
+            let name = (1..1000).map(|number| archived(&self.options.file, written, number));
             let free = name.into_iter().find(|name| !name.exists()).ok_or(ErrorKind::AlreadyExists)?;
-            fs::rename(&self.options.path, free)?;
+            fs::rename(&self.options.file, free)?;
             remove_old(&self.options);
         }
         drop(lock);
-        self.current = open(&self.options, self.format, now_ms)?;
+        self.current = open(&self.options, now_ms)?;
         Ok(())
     }
 }
@@ -98,7 +97,7 @@ impl Sink for RotatingFile {
     }
 
     fn name(&self) -> String {
-        self.options.path.display().to_string()
+        self.options.file.display().to_string()
     }
 }
 
@@ -118,7 +117,7 @@ impl Drop for Lock<'_> {
     }
 }
 
-fn open(options: &AccessLogFile, format: AccessLogFormat, now_ms: i64) -> io::Result<Current> {
+fn open(options: &AccessLog, now_ms: i64) -> io::Result<Current> {
     // Its folder may be anybody's: no link is followed, and no pipe waited for.
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
     for _ in 0..ATTEMPTS {
@@ -127,18 +126,18 @@ fn open(options: &AccessLogFile, format: AccessLogFormat, now_ms: i64) -> io::Re
             .create(true)
             .mode(0o640)
             .custom_flags(flags)
-            .open(&options.path)?;
+            .open(&options.file)?;
         let lock = Lock::of(&file);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is there and not a regular file"));
         }
         let identity = (metadata.dev(), metadata.ino());
-        if identity_of(&options.path) != Some(identity) {
+        if identity_of(&options.file) != Some(identity) {
             continue;
         }
         let began_ms = if metadata.len() == 0 { now_ms } else { metadata.mtime().saturating_mul(1000) };
-        let header = if metadata.len() == 0 { format::header(format, now_ms) } else { Vec::new() };
+        let header = if metadata.len() == 0 { format::header(options.format, now_ms) } else { Vec::new() };
         let written = (&file).write_all(&header);
         drop(lock);
         written?;
@@ -199,13 +198,13 @@ fn stamp_of(path: &Path, name: &str) -> Option<(String, u32)> {
 }
 
 /// Removes the oldest archived files. One that cannot be deleted is too many, not a reason to lose what comes.
-fn remove_old(options: &AccessLogFile) {
+fn remove_old(options: &AccessLog) {
     let Some(keep) = options.keep else { return };
-    let Some(entries) = options.path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
+    let Some(entries) = options.file.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
     let mut old: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
-            let stamp = stamp_of(&options.path, entry.file_name().to_str()?)?;
+            let stamp = stamp_of(&options.file, entry.file_name().to_str()?)?;
             Some((stamp, entry.path()))
         })
         .collect();

@@ -1,16 +1,18 @@
 //! Rotation by time and size, by one writer and by several.
 
+use mews_model::server_config::AccessLogFormat;
+
 use super::*;
 
 const DAY: i64 = 86_400_000;
 
-fn options(folder: &Path) -> AccessLogFile {
-    AccessLogFile::new(folder.join("access.log"))
+fn options(folder: &Path) -> AccessLog {
+    AccessLog { file: folder.join("access.log"), ..AccessLog::default() }
 }
 
-fn opened(options: AccessLogFile, now_ms: i64) -> RotatingFile {
-    let current = open(&options, AccessLogFormat::W3c, now_ms).unwrap();
-    RotatingFile { options, format: AccessLogFormat::W3c, current }
+fn opened(options: AccessLog, now_ms: i64) -> RotatingFile {
+    let current = open(&options, now_ms).unwrap();
+    RotatingFile { options, current }
 }
 
 /// The lines of all files but their headers, and how many files there are.
@@ -53,7 +55,7 @@ fn full_files_give_way_and_the_oldest_go() {
     let now = clock::real_ms();
     let header = format::header(AccessLogFormat::W3c, now).len() as u64;
     let mut file =
-        opened(AccessLogFile { max_bytes: Some(header + 6), keep: Some(2), ..options(folder.path()) }, now);
+        opened(AccessLog { max_bytes: Some(header + 6), keep: Some(2), ..options(folder.path()) }, now);
     for at in 0..9 {
         file.write_at(format!("{at}\n").as_bytes(), now).unwrap();
     }
@@ -74,7 +76,7 @@ fn full_files_give_way_and_the_oldest_go() {
 fn writers_share_a_file_and_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let now = clock::real_ms();
-    let options = AccessLogFile { max_bytes: Some(2000), keep: None, ..options(folder.path()) };
+    let options = AccessLog { max_bytes: Some(2000), keep: None, ..options(folder.path()) };
     std::thread::scope(|scope| {
         for writer in 0..4 {
             let options = options.clone();
@@ -109,7 +111,7 @@ fn a_file_that_was_moved_away_is_begun_anew() {
 fn links_are_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/null", folder.path().join("access.log")).unwrap();
-    let error = RotatingFile::open(options(folder.path()), AccessLogFormat::Json).unwrap_err().to_string();
+    let error = RotatingFile::open(options(folder.path())).unwrap_err().to_string();
     assert!(error.contains("access.log cannot be opened"), "{error}");
 }
 

@@ -23,6 +23,7 @@ use self::shadow::{ShadowCopy, ShadowError};
 use super::filter::{body_limits, filtered};
 use super::{Control, Listener};
 use crate::control::AppSpec;
+use crate::edge::Edge;
 
 /// Once `Main` has returned, connections have this long to take what was written for them.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -34,7 +35,12 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Why the app could not start.
-pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) -> Result<i32, Box<Failure>> {
+pub(crate) fn run(
+    app: &AppSpec,
+    listeners: Vec<Listener>,
+    control: &Control,
+    edge: &Edge,
+) -> Result<i32, Box<Failure>> {
     let copy = shadow_copy(app)?;
     let folder = copy.as_ref().map_or(app.physical_path.as_path(), ShadowCopy::folder);
     let launched = launch::find(app, folder)?;
@@ -44,7 +50,7 @@ pub(crate) fn run(app: &AppSpec, listeners: Vec<Listener>, control: &Control) ->
     let application = Application::new(app, control.clone());
     let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, addresses), application.clone())
         .map_err(|error| failed(error.to_string()))?;
-    let server = serve(app, listeners, runtime)?;
+    let server = serve(app, listeners, runtime, edge)?;
 
     let library = Library::load(&launched.installation).map_err(start_error)?;
     let mut context = library
@@ -99,10 +105,12 @@ fn serve(
     app: &AppSpec,
     listeners: Vec<Listener>,
     runtime: &'static Runtime<Exchange>,
+    edge: &Edge,
 ) -> Result<Arc<Server>, Box<Failure>> {
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
         response_headers: app.rules.answers.headers.clone(),
+        accounting: edge.accounting(&app.site_name, &app.virtual_path),
         limits: body_limits(app.max_request_body),
         thread_start: Arc::new(|| {
             if let Err(error) = prepare_thread() {

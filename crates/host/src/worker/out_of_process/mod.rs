@@ -30,6 +30,7 @@ use super::filter::{body_limits, filtered};
 use super::{Control, Listener};
 use crate::app::Outputs;
 use crate::control::{ProcessSpec, WorkerMessage};
+use crate::edge::Edge;
 
 /// Idle connections that are kept for each process and I/O thread.
 const IDLE_CONNECTIONS: usize = 128;
@@ -47,6 +48,7 @@ pub(crate) fn run(
     spec: &ProcessSpec,
     listeners: Vec<Listener>,
     control: &Control,
+    edge: &Edge,
     outputs: &Outputs,
 ) -> Result<(), Box<Failure>> {
     if let Err(error) = descendants::become_subreaper() {
@@ -55,7 +57,7 @@ pub(crate) fn run(
     let https_port = environment::https_port(&listeners);
     let processes = Processes::new(spec.processes)
         .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-    let server = serve(spec, listeners, &processes)?;
+    let server = serve(spec, listeners, &processes, edge)?;
     control.on_stop({
         let (server, processes, delay) = (Arc::clone(&server), Arc::clone(&processes), spec.shutdown_delay);
         move || {
@@ -80,10 +82,12 @@ fn serve(
     spec: &ProcessSpec,
     listeners: Vec<Listener>,
     processes: &Arc<Processes>,
+    edge: &Edge,
 ) -> Result<Arc<Server>, Box<Failure>> {
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
         response_headers: spec.app.rules.answers.headers.clone(),
+        accounting: edge.accounting(&spec.app.site_name, &spec.app.virtual_path),
         limits: body_limits(spec.app.max_request_body),
         ..ServerConfig::default()
     };

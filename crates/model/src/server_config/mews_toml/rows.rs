@@ -12,7 +12,8 @@
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
 use super::super::{
-    CertificateFiles, ClientCertificates, HostName, Ping, Pool, RapidFailProtection, Recycle, StartMode,
+    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, HostName, Period, Ping, Pool,
+    RapidFailProtection, Recycle, StartMode,
 };
 use super::table::Default::{Required, Text, Words};
 use super::table::{Form, Kind, Nested, Row, duration, number, row, unless_zero};
@@ -114,6 +115,19 @@ const SITE: &[Row<SiteDraft>] = &[
         Kind::Path(|site, path| site.site.client_ca = Some(path.value)),
         Words("any certificate"),
         "Authorities (PEM) whose client certificates are accepted.",
+    ),
+    row(
+        "access_log",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "access_log",
+            rows: ACCESS_LOG,
+            open: |site: &mut SiteDraft, _| site.site.access_log.get_or_insert_default(),
+            off: None,
+            short: Some("file"),
+        }),
+        Words("none"),
+        "Where a line is written for each request. A text is the `file`.",
     ),
     row(
         "application",
@@ -349,6 +363,49 @@ const PING: &[Row<Ping>] = &[
 ];
 
 /// A table in a table: its rows set the value that `open` of the [`Nested`] above gives.
+const ACCESS_LOG: &[Row<AccessLog>] = &[
+    row(
+        "file",
+        Kind::Path(|log, path| log.file = path.value),
+        Required,
+        "The file, which sites and workers may share; `\"-\"` is stderr. Workers open it, as the user that they run as.",
+    ),
+    row(
+        "format",
+        Kind::Choice(&[
+            ("w3c", |log| log.format = AccessLogFormat::W3c),
+            ("combined", |log| log.format = AccessLogFormat::Combined),
+            ("json", |log| log.format = AccessLogFormat::Json),
+        ]),
+        Text("\"w3c\""),
+        "W3C extended with IIS's fields, the combined format of Apache and nginx, or JSON lines.",
+    ),
+    row(
+        "period",
+        Kind::Choice(&[
+            ("never", |log| log.period = Period::Never),
+            ("hourly", |log| log.period = Period::Hourly),
+            ("daily", |log| log.period = Period::Daily),
+            ("weekly", |log| log.period = Period::Weekly),
+            ("monthly", |log| log.period = Period::Monthly),
+        ]),
+        Text("\"daily\""),
+        "When a new file is begun (UTC); the old one gets the time of its last line into its name.",
+    ),
+    row(
+        "size",
+        Kind::Size(|log, bytes| log.max_bytes = (bytes > 0).then_some(bytes)),
+        Text("0"),
+        "A new file is also begun when one has this size; 0 is off.",
+    ),
+    row(
+        "keep",
+        number(0, UINT, |log, n| log.keep = u32::try_from(n.value).ok().filter(|&n| n > 0)),
+        Text("30"),
+        "How many old files are kept; 0 is all.",
+    ),
+];
+
 const RECYCLE: &[Row<Recycle>] = &[
     row(
         "memory",

@@ -1,0 +1,7 @@
+//! What stands between clients and an app besides `web.config`: the access log.
+
+mod options;
+mod spec;
+
+pub(crate) use options::EdgeOptions;
+pub(crate) use spec::{Edge, EdgeSpec};

@@ -1,0 +1,45 @@
+//! What the command line says about the edge.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mews_model::server_config::{AccessLog, AccessLogFormat};
+use mews_server::RotatingFile;
+
+use super::EdgeSpec;
+
+/// The options of `mews run` that are about the edge.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct EdgeOptions {
+    /// Writes a line for each request to this file, '-' to stderr
+    ///
+    /// A new file is begun every day (UTC), and 30 old ones are kept beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+
+    /// How these lines look: w3c (IIS's fields), combined or json [default: w3c]
+    #[arg(long, value_name = "FORMAT", requires = "access_log")]
+    pub(crate) access_log_format: Option<AccessLogFormat>,
+}
+
+impl EdgeOptions {
+    /// The same for workers.
+    ///
+    /// # Errors
+    /// The log's file cannot be written to.
+    pub(crate) fn spec(&self) -> Result<EdgeSpec, String> {
+        let access_log = self.access_log.as_deref().map(|path| self.access_log(path)).transpose()?;
+        Ok(EdgeSpec { access_log })
+    }
+
+    fn access_log(&self, path: &Path) -> Result<AccessLog, String> {
+        let file =
+            std::path::absolute(path).map_err(|error| format!("--access-log {}: {error}", path.display()))?;
+        let log =
+            AccessLog { file, format: self.access_log_format.unwrap_or_default(), ..AccessLog::default() };
+        if !log.is_stderr() {
+            RotatingFile::open(log.clone()).map_err(|error| format!("--access-log: {error}"))?;
+        }
+        Ok(log)
+    }
+}
