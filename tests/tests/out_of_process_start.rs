@@ -1,4 +1,4 @@
-//! Out-of-process hosting: what is executed, when, with which environment, and what is told when it does not come to serve.
+//! Out-of-process hosting: what is executed, when, and what is told when it does not come to serve.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -125,47 +125,6 @@ fn an_app_that_ignores_the_port_variable_is_told_by_its_urls() {
     assert_eq!(host.text("/HelloWorld"), "Hello World");
     host.wait_log(0, "does not check the pairing token");
     host.stop();
-}
-
-#[test]
-fn the_environment_in_an_app() {
-    let long = "ABCDEFGH".repeat(50) + "!!";
-    let children = variables(&[
-        ("ASPNETCORE_INPROCESS_TESTING_VALUE", long.as_str()),
-        ("ASPNETCORE_ENVIRONMENT", "Production"),
-        ("ASPNETCORE_ANCM_HTTPS_PORT", "123"),
-    ]);
-    let host =
-        app("InProcessSite").asp_net_core("", &children).env("ASPNETCORE_ENVIRONMENT", "Development").start();
-    let variable = |name: &str| host.text(&format!("/GetEnvironmentVariable?name={name}"));
-    assert_eq!(variable("ASPNETCORE_INPROCESS_TESTING_VALUE"), long);
-    assert_eq!(variable("ASPNETCORE_ENVIRONMENT"), "Production");
-    assert_eq!(variable("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES"), "Microsoft.AspNetCore.Server.IISIntegration");
-    assert_eq!(host.text("/ANCM_HTTPS_PORT"), "123");
-    assert_eq!(host.text("/HTTPS_PORT"), "NOVALUE");
-    host.stop();
-}
-
-#[test]
-fn inherited_variables_win_when_they_shall() {
-    let children = variables(&[("GREETING", "from web.config"), ("ASPNETCORE_PORT", "")]);
-    let with = |prefer: &str| {
-        let host = TestHost::unruly("echo")
-            .asp_net_core("", &children)
-            .env("GREETING", "inherited")
-            .env("ANCM_PREFER_ENVIRONMENT_VARIABLES", prefer)
-            .start();
-        let environment = host.unruly_environment();
-        host.stop();
-        environment
-    };
-    for (prefer, expected) in [("true", "inherited"), ("1", "inherited"), ("", "from web.config")] {
-        let environment = with(prefer);
-        assert_eq!(environment["variables"]["GREETING"], expected, "{prefer}: {environment}");
-        // An empty port is none.
-        let port: u16 = environment["variables"]["ASPNETCORE_PORT"].as_str().unwrap().parse().unwrap();
-        assert!(RANDOM_PORTS.contains(&port));
-    }
 }
 
 #[test]

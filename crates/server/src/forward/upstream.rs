@@ -50,7 +50,7 @@ impl Upstream {
     /// field are left out. No connection is made before the first request.
     pub fn new(address: SocketAddr, token: &str) -> Arc<Self> {
         let mut head_end = Vec::new();
-        let token: Vec<u8> = token.bytes().filter(u8::is_ascii_graphic).collect();
+        let token: Vec<u8> = token.bytes().filter(|byte| !byte.is_ascii_control()).collect();
         if !token.is_empty() {
             head_end.extend_from_slice(b"MS-ASPNETCORE-TOKEN: ");
             head_end.extend_from_slice(&token);
@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn the_token_cannot_break_the_head_and_is_not_shown() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let upstream = Upstream::new(address, "se\r\ncret");
-        assert_eq!(upstream.head_end(), b"MS-ASPNETCORE-TOKEN: secret\r\n\r\n");
+        let upstream = Upstream::new(address, "a se\r\ncret");
+        assert_eq!(upstream.head_end(), b"MS-ASPNETCORE-TOKEN: a secret\r\n\r\n");
         assert!(!format!("{upstream:?}").contains("secret"));
         assert_eq!(Upstream::new(address, "").head_end(), b"\r\n");
     }

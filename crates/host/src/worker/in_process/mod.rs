@@ -6,6 +6,7 @@ mod handler;
 pub(crate) mod launch;
 mod shadow;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,12 +53,13 @@ pub(crate) fn run(
         .map_err(|error| failed(error.to_string()))?;
     let server = serve(app, listeners, runtime, edge)?;
 
-    let library = Library::load(&launched.installation).map_err(start_error)?;
+    let library = Library::load(&launched.installation).map_err(runtime_error)?;
     let mut context = library
         .initialize(&launched.app, &launched.host_options, &launched.arguments)
-        .map_err(start_error)?;
+        .map_err(runtime_error)?;
     let more = launch::runtime_properties(app);
-    start_properties(&mut context, &server_assembly, runtime.table_address(), &more).map_err(start_error)?;
+    start_properties(&mut context, &server_assembly, runtime.table_address(), &more)
+        .map_err(runtime_error)?;
     application.loaded(server, runtime, launch::versions(&launched, &context));
     control.on_stop({
         let application = Arc::clone(&application);
@@ -155,6 +157,7 @@ fn info(app: &AppSpec, addresses: Vec<String>) -> HostInfo {
 fn ended_before_start(application: &Application, launched: &Launched, exit: &Exit) -> Failure {
     let name = launched.name();
     if let Some(status) = exit.host_failure() {
+        print(&exit.words);
         return Failure::new(
             StatusCode::START_FAILED,
             format!("The .NET runtime could not run {name}: {} ({status}).", status.meaning()),
@@ -176,6 +179,20 @@ fn ended_before_start(application: &Application, launched: &Launched, exit: &Exi
 pub(crate) fn start_error(error: StartError) -> Box<Failure> {
     let code = StatusCode::new(500, error.sub_status());
     Box::new(Failure::new(code, error.cause()).with_cure(error.cure()).with_detail(error.detail()))
+}
+
+/// A failure of the runtime itself.
+fn runtime_error(error: StartError) -> Box<Failure> {
+    print(&error.detail());
+    start_error(error)
+}
+
+/// Has what the runtime says go where `dotnet` would have said it: into the output, and so into the stdout log.
+fn print(words: &str) {
+    if !words.trim().is_empty() {
+        // The failure tells of it as well.
+        let _ = writeln!(std::io::stderr(), "{}", words.trim_end());
+    }
 }
 
 fn failed(cause: String) -> Box<Failure> {

@@ -56,13 +56,14 @@ pub(crate) fn port(configured: &ConfiguredVariables) -> Result<u16, NoPort> {
     }
 }
 
-/// The pairing token for a start: the configured one, or one that nobody can guess.
+/// The pairing token for a start: the configured one, or one that nobody can guess. What a header field cannot hold is left out,
+/// so that the app is told the same.
 ///
 /// # Errors
 /// When the system gives no random numbers.
 pub(super) fn token(configured: &ConfiguredVariables) -> io::Result<String> {
     match &configured.token {
-        Some(token) => Ok(token.clone()),
+        Some(token) => Ok(token.replace(char::is_control, "").trim().to_owned()),
         None => Ok(std::fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim().to_owned()),
     }
 }
@@ -133,7 +134,7 @@ mod tests {
         let none = ConfiguredVariables::default();
         let (a, b) = (token(&none).unwrap(), token(&none).unwrap());
         assert!(a != b && a.len() == 36 && a == a.to_lowercase(), "{a} {b}");
-        let configured = ConfiguredVariables { token: Some("T k".to_owned()), ..none };
+        let configured = ConfiguredVariables { token: Some(" T\n k ".to_owned()), ..none };
         assert_eq!(token(&configured).unwrap(), "T k");
     }
 
