@@ -125,6 +125,8 @@ fn a_page_comes_in_the_form_that_the_client_takes() {
 #[test]
 fn processes_that_do_nothing_but_harm() {
     for (mode, text) in [
+        // An end or a reset, as the bytes of the request come before or behind it.
+        ("close-after-accept", "the connection before it"),
         ("reset", "reset the connection"),
         ("garbage", "sent a malformed answer"),
         ("half-head", "sent a malformed answer"),

@@ -195,6 +195,17 @@ fn a_process_that_never_listens_is_tried_twice() {
 }
 
 #[test]
+fn a_process_that_listens_elsewhere_is_told_where_that_is() {
+    for (mode, place) in
+        [("other-port", "; it listens on 127.0.0.1:"), ("ipv6-only", "; it listens there on IPv6 only.")]
+    {
+        let host = TestHost::unruly(mode).asp_net_core("startupTimeLimit=\"1\"", "").any_log().start();
+        fails(&host, &["did not listen on port ", "within 1 s (startupTimeLimit)", place]);
+        host.stop();
+    }
+}
+
+#[test]
 fn the_next_request_after_a_failed_start_tries_again() {
     let host = TestHost::unruly("flaky 3").any_log().start();
     fails(&host, &["exited with code 3"]);

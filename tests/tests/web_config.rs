@@ -185,6 +185,8 @@ fn arguments_are_those_of_a_windows_command_line() {
                 serde_json::json!(["a\\\\b", "c:\\d\\", "\"e\""]),
             ),
             (format!(r#""{odd}\Minimal.dll" x"#), serde_json::json!(["x"])),
+            // The path of a file that is there needs no quotes.
+            (format!(r"{odd}\Minimal.dll"), serde_json::json!([])),
         ] {
             let builder = TestHost::app("Minimal").model(model);
             let folder = builder.folder().to_owned();
@@ -207,6 +209,18 @@ fn arguments_are_those_of_a_windows_command_line() {
             );
             host.stop();
         }
+    }
+}
+
+#[test]
+fn startup_hooks_of_the_users_run_beside_the_hosts() {
+    for model in MODELS {
+        let builder = TestHost::app("InProcessSite").model(model);
+        let hook = builder.folder().join("InProcessSite.dll");
+        let children = variables(&[("DOTNET_STARTUP_HOOKS", hook.to_str().unwrap())]);
+        let host = builder.asp_net_core("", &children).start();
+        assert_eq!(host.text("/StartupHook"), "True", "{model:?}");
+        host.stop();
     }
 }
 
