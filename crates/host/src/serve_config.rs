@@ -56,6 +56,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
         file: &path.to_string_lossy(),
         folder: absolute.parent().unwrap_or(Path::new("/")),
         variable: &|name| inherited.get(name).map(str::to_owned),
+        processors: std::thread::available_parallelism()
+            .map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
     };
     server_config::read(&bytes, surroundings).map_err(LoadError::Problems)
 }

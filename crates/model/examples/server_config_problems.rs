@@ -13,7 +13,10 @@ fn main() -> io::Result<()> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
     let variable = |name: &str| std::env::var(name).ok();
-    match read(&bytes, Surroundings { file: &file, folder: Path::new("/etc/mews"), variable: &variable }) {
+    match read(
+        &bytes,
+        Surroundings { file: &file, folder: Path::new("/etc/mews"), variable: &variable, processors: 4 },
+    ) {
         Ok(loaded) => println!("{}\n{:#?}", render(&loaded.warnings, &loaded.source), loaded.config),
         Err(problems) => println!("{}", problems.render()),
     }

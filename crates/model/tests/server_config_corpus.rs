@@ -35,7 +35,10 @@ fn files(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
 fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, Box<Problems>> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let variable = |name: &str| name.eq_ignore_ascii_case("APPS").then(|| "/srv/apps".to_owned());
-    read(bytes, Surroundings { file: name, folder: Path::new("/etc/mews"), variable: &variable })
+    read(
+        bytes,
+        Surroundings { file: name, folder: Path::new("/etc/mews"), variable: &variable, processors: 4 },
+    )
 }
 
 /// Compares a text with the file beside (`mews.toml.expected`), or writes it there.
@@ -75,7 +78,10 @@ fn broken_files_are_explained() {
 #[test]
 fn valid_files_load() {
     let files = files("valid");
-    assert!(files.len() >= 10, "{}", files.len());
+    for end in ["toml", "config"] {
+        let count = files.iter().filter(|(path, _)| path.extension().unwrap() == end).count();
+        assert!(count >= 10, "{count} files of {end}");
+    }
     let mut wrong = String::new();
     for (path, bytes) in files {
         match load(&path, &bytes) {
@@ -87,7 +93,13 @@ fn valid_files_load() {
                     .iter()
                     .map(|listener| format!("{} for sites {:?}", listener.url(), listener.sites()))
                     .collect();
-                let text = format!("{warnings}\nlisteners: {listeners:#?}\n{:#?}\n", loaded.config);
+                // What is not set is left out, so that a new setting changes no file that has nothing to do with it.
+                let unset =
+                    |line: &&str| [": None,", ": [],", ": false,"].iter().any(|end| line.ends_with(end));
+                let config = format!("{:#?}", loaded.config);
+                let config: String =
+                    config.lines().filter(|line| !unset(line)).map(|line| format!("{line}\n")).collect();
+                let text = format!("{warnings}\nlisteners: {listeners:#?}\n{config}");
                 compare(&path, text.trim_start(), &mut wrong);
             }
             Err(problems) => {
@@ -136,4 +148,11 @@ fn damaged_files_never_panic() {
 fn the_reference_page_is_the_table() {
     let page = include_str!("../../../docs/reference/mews-toml.md");
     assert_eq!(page, mews_model::server_config::mews_toml_reference());
+}
+
+/// `cargo run -p mews-model --example application_host_reference > docs/reference/application-host.md`
+#[test]
+fn the_page_of_iis_is_the_table() {
+    let page = include_str!("../../../docs/reference/application-host.md");
+    assert_eq!(page, mews_model::web_config::application_host_reference());
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Application, HostName, Pool, Site};
+use super::{Application, ClientCertificates, Format, HostName, Pool, Site};
 use crate::url::ListenUrl;
 use crate::web_config::report::Place;
 
@@ -18,8 +18,10 @@ pub(super) struct Placed<T> {
 pub(super) struct Draft {
     pub(super) sites: Vec<SiteDraft>,
     pub(super) pools: Vec<PoolDraft>,
-    /// Settings that were meant by misspelt ones: that they are missing is not told once more.
-    pub(super) meant: Vec<&'static str>,
+    /// What it was written in: messages show how to write something.
+    pub(super) format: Format,
+    /// Settings that have been complained about, or were meant by misspelt ones: that they are missing is not told.
+    pub(super) told: Vec<&'static str>,
 }
 
 /// A site. What needs no place is in `site` already; bindings, applications and the number are put there in the end.
@@ -70,7 +72,7 @@ impl SiteDraft {
             auto_start: true,
             bindings: Vec::new(),
             certificates: Vec::new(),
-            client_certificates: super::ClientCertificates::None,
+            client_certificates: ClientCertificates::None,
             client_ca: None,
             access_log: None,
             applications: Vec::new(),

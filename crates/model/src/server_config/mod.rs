@@ -10,10 +10,12 @@
 //! | `hosting` | which applications can run in one pool |
 //! | `read` | a file's bytes: which format it is |
 //! | `mews_toml` | the reader of `mews.toml`; new settings are lines of its table |
+//! | `application_host` | the reader of IIS's file |
 //! | `draft` | what a file says, with its places |
 //! | `validate` | holds the parts against each other |
 
 mod access_log;
+mod application_host;
 mod binding;
 mod draft;
 mod hosting;

@@ -3,17 +3,20 @@
 use std::path::Path;
 
 use super::draft::Draft;
-use super::{Loaded, Problems, mews_toml, validate};
+use super::{Loaded, Problems, application_host, mews_toml, validate};
 use crate::diagnostic::{Diagnostic, Source};
+use crate::web_config::decode::decode;
 use crate::web_config::report::Report;
+use crate::web_config::server_file;
 
 /// Larger files are refused.
 const MOST_BYTES: usize = 1 << 20;
 
 /// The formats of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// `mews.toml`.
+    #[default]
     MewsToml,
     /// `applicationHost.config` of IIS.
     ApplicationHost,
@@ -44,6 +47,8 @@ pub struct Surroundings<'a> {
     pub folder: &'a Path,
     /// The environment, for `%NAME%` in files of IIS.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Processors of the machine: IIS limits a pool to a part of them.
+    pub processors: u32,
 }
 
 /// Reads a file's bytes.
@@ -65,9 +70,12 @@ pub fn read(bytes: &[u8], surroundings: Surroundings<'_>) -> Result<Loaded, Box<
         Format::MewsToml => {
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
             match std::str::from_utf8(bytes) {
-                Ok(text) => finish(Source::new(file, text), None, |source, report| {
-                    mews_toml::read(source, surroundings.folder, report)
-                }),
+                Ok(text) => {
+                    let source = Source::new(file, text);
+                    let mut report = Report::new(std::slice::from_ref(&source));
+                    let draft = mews_toml::read(&source, surroundings.folder, &mut report);
+                    finish(draft, report, None, &source)
+                }
                 Err(error) => {
                     let at = error.valid_up_to();
                     let source = Source::new(file, String::from_utf8_lossy(bytes));
@@ -78,24 +86,36 @@ pub fn read(bytes: &[u8], surroundings: Surroundings<'_>) -> Result<Loaded, Box<
                 }
             }
         }
-        Format::ApplicationHost => {
-            let source = Source::new(file, "");
-            let problem = source.error_in_file("files of IIS are not read yet");
-            broken(source, problem)
-        }
+        Format::ApplicationHost => match decode(file, bytes) {
+            Ok((source, _)) if source.text.trim().is_empty() => {
+                let problem = source.error_in_file("the file is empty").help("write at least one site");
+                broken(source, problem)
+            }
+            Ok((source, notice)) => {
+                let mut report = Report::new(std::slice::from_ref(&source));
+                match server_file::read(&source, &mut report) {
+                    Ok(tree) => {
+                        let draft = application_host::read(&tree, surroundings, &mut report);
+                        finish(draft, report, notice, &source)
+                    }
+                    Err(problem) => broken(source, *problem),
+                }
+            }
+            Err(undecoded) => broken(undecoded.0, undecoded.1),
+        },
     }
 }
 
 fn finish(
-    source: Source,
+    draft: Draft,
+    mut report: Report<'_>,
     notice: Option<Diagnostic>,
-    read: impl FnOnce(&Source, &mut Report<'_>) -> Draft,
+    source: &Source,
 ) -> Result<Loaded, Box<Problems>> {
-    let mut report = Report::new(std::slice::from_ref(&source));
-    let draft = read(&source, &mut report);
     let config = validate::finish(draft, &mut report);
     let (found, failed) = report.finish();
     let diagnostics: Vec<Diagnostic> = notice.into_iter().chain(found).collect();
+    let source = source.clone();
     if failed {
         return Err(Box::new(Problems { source, diagnostics }));
     }

@@ -6,26 +6,26 @@ mod name;
 mod pool;
 
 use super::draft::{Draft, SiteDraft};
-use super::{ServerConfig, Site};
+use super::{Format, ServerConfig, Site};
 use crate::web_config::report::{Place, Report};
 
 /// The configuration, which counts only if the report holds no error.
 pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
-    let Draft { sites: drafts, pools, meant } = draft;
-    if drafts.is_empty() && !report.violates_schema {
+    let Draft { sites: drafts, pools, format, told } = draft;
+    if drafts.is_empty() && !told.contains(&"site") {
         report.violation(Place::default(), "the file has no site", |problem| {
             problem.help("write at least one, with a name, bindings and an application")
         });
     }
-    let mut pools = pool::Pools::new(pools, report);
-    binding::check(&drafts, &meant, report);
+    let mut pools = pool::Pools::new(pools, format, report);
+    binding::check(&drafts, format, &told, report);
     let ids = ids(&drafts, report);
     let mut names: Vec<(String, Place)> = Vec::new();
     let mut sites = Vec::new();
     for (draft, id) in drafts.into_iter().zip(ids) {
         name::check("site", &draft.name, report);
         name::unique("site", &draft.name, &mut names, report);
-        sites.push(site(draft, id, &meant, &mut pools, report));
+        sites.push(site(draft, id, (format, &told), &mut pools, report));
     }
     ServerConfig { sites, pools: pools.finish(report) }
 }
@@ -55,20 +55,25 @@ fn ids(sites: &[SiteDraft], report: &mut Report<'_>) -> Vec<u32> {
     sites.iter().map(|site| site.id.as_ref().map_or_else(&mut free, |id| id.value)).collect()
 }
 
-fn site(draft: SiteDraft, id: u32, meant: &[&str], pools: &mut pool::Pools, report: &mut Report<'_>) -> Site {
+fn site(
+    draft: SiteDraft,
+    id: u32,
+    (format, told): (Format, &[&str]),
+    pools: &mut pool::Pools,
+    report: &mut Report<'_>,
+) -> Site {
     let SiteDraft { at, site, name, bindings, applications, short, .. } = draft;
-    if short.as_ref().is_some_and(|short| short.physical_path.is_none()) && !meant.contains(&"physical_path")
-    {
+    if short.as_ref().is_some_and(|short| short.physical_path.is_none()) && !told.contains(&"physical_path") {
         let message = format!("{} has a pool and no 'physical_path'", name::site(&name.value));
         report.violation(at, message, |problem| {
             problem.help("write it, or name the pool below [[site.application]]")
         });
     }
     let applications = short.into_iter().chain(applications).collect();
-    let applications = application::all(applications, &name.value, at, meant, pools, report);
+    let applications = application::all(applications, (&name.value, at), (format, told), pools, report);
     let bindings = binding::values(bindings);
     // What is missing here may only be misspelt.
-    if !["bindings", "certificate"].iter().any(|name| meant.contains(name)) {
+    if !["bindings", "certificate"].iter().any(|name| told.contains(name)) {
         binding::certificates(&site, &bindings, &name.value, at, report);
     }
     Site { name: name.value, id, bindings, applications, ..site }

@@ -8,7 +8,7 @@ type Decoded = Result<(Source, Option<Diagnostic>), Box<(Source, Diagnostic)>>;
 const CURE: &str = "save it as UTF-8, or as UTF-16 with a byte order mark";
 
 /// The file as text, without a byte order mark.
-pub(super) fn decode(file: &str, bytes: &[u8]) -> Decoded {
+pub(crate) fn decode(file: &str, bytes: &[u8]) -> Decoded {
     let text = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(file, rest)?,
         [0xff, 0xfe, rest @ ..] | rest @ [b'<', 0, ..] => utf16(file, rest, u16::from_le_bytes)?,

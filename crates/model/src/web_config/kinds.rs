@@ -72,7 +72,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 /// `hh:mm:ss` in seconds; hours may have more digits, and days and a dot may stand before them.
-pub(super) fn time_span(text: &str) -> Option<u64> {
+pub(crate) fn time_span(text: &str) -> Option<u64> {
     let (days, rest) = match text.split_once('.') {
         Some((days, rest)) => (number(days)?, rest),
         None => (0, text),

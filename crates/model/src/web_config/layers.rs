@@ -184,7 +184,7 @@ enum Applies {
 }
 
 /// Whether it is an element with this name, whatever its namespace.
-fn is_named(node: Node<'_, '_>, name: &str) -> bool {
+pub(super) fn is_named(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
 
@@ -230,7 +230,7 @@ fn collect<'t>(set: &'t Set, sections: &mut Vec<&'t Set>) {
 }
 
 /// Adds the sections and groups that a file declares in `configSections`, with the group they stand in.
-fn declared(root: Node<'_, '_>, found: &mut Vec<(String, String)>) {
+pub(super) fn declared(root: Node<'_, '_>, found: &mut Vec<(String, String)>) {
     for sections in root.children().filter(|child| is_named(*child, "configSections")) {
         let mut open = vec![(sections, String::new())];
         while let Some((node, group)) = open.pop() {

@@ -4,22 +4,23 @@
 //! `tree`; several files are merged there), and at last values (`values`). The table in `schema` says what may
 //! stand where. No file is read here.
 
-mod decode;
+pub(crate) mod decode;
 pub(crate) mod hints;
-mod kinds;
+pub(crate) mod kinds;
 mod layers;
 mod problems;
 mod reference;
 pub(crate) mod report;
 mod schema;
-mod tree;
+pub(crate) mod server_file;
+pub(crate) mod tree;
 mod values;
 mod walk;
 mod xml;
 
 pub use layers::{Layer, LayerKind, read, read_layers};
 pub use problems::Problems;
-pub use reference::reference;
+pub use reference::{application_host_reference, reference};
 pub use schema::{
     ASP_NET_CORE, Attribute, Collection, Element, HANDLER_SETTINGS, Kind, LOCATION, Need, ROOT, Role, Support,
 };

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::schema::{
-    Attribute, Collection, Element, HANDLER_SETTINGS, Kind, LOCATION, Need, ROOT, Role, Support,
+    APPLICATION_HOST, Attribute, Collection, Element, HANDLER_SETTINGS, Kind, LOCATION, Need, ROOT, Role,
+    Support,
 };
 
 const HEAD: &str = "\
@@ -30,6 +31,38 @@ over the outer ones. A `location` with another path than the app's own folder ca
 checked and warned about.
 
 ";
+
+const HOST_HEAD: &str = "\
+<!-- Printed by `cargo run -p mews-model --example application_host_reference`; a test compares. -->
+
+# applicationHost.config
+
+What `mews serve` reads of IIS's own configuration: sites and application pools. An element or attribute that IIS does
+not know is an error, and so is a path that cannot exist here (`C:\\inetpub`, `%SystemDrive%`); what has no effect here is
+named in a warning with what to do instead. `mews check FILE` tells all of it without starting anything.
+
+- `%NAME%` in a path stands for a variable of the environment of `mews`; `\\` separates folders as `/` does. A relative
+  path is relative to the folder of the file.
+- IIS keeps certificates in the store of Windows. Here each https binding names its certificate's file with
+  `certificateFile` (and `keyFile` or `passwordFile`), which only Mews reads.
+- A virtual directory other than `/` is not served: an ASP.NET Core app serves its files itself.
+- Sections of `system.webServer`, also in a `location`, are not applied: each application has its own `web.config` for
+  them. What restricts access there is an error, so that nothing that was closed is opened. One section counts:
+  `security/access sslFlags` in the `location` of a whole site, which asks for client certificates.
+- `system.webServer` and its `location` elements may otherwise stay as they are.
+
+";
+
+/// The page of `applicationHost.config`.
+pub fn application_host_reference() -> String {
+    let mut page = HOST_HEAD.to_owned();
+    for group in APPLICATION_HOST.children.iter().filter(|element| element.role == Role::Group) {
+        for child in group.children {
+            walk(&mut page, child, group.name);
+        }
+    }
+    page
+}
 
 /// The whole page.
 pub fn reference() -> String {

@@ -6,34 +6,34 @@ use super::schema::{Attribute, Element};
 
 /// A value as written.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(crate) struct Given {
     /// The text.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Where.
-    pub(super) at: Place,
+    pub(crate) at: Place,
 }
 
 /// One element with what was given for it.
 #[derive(Clone, Debug)]
-pub(super) struct Set {
+pub(crate) struct Set {
     /// Its row.
-    pub(super) element: &'static Element,
+    pub(crate) element: &'static Element,
     /// The name of its last tag.
-    pub(super) at: Place,
+    pub(crate) at: Place,
     /// The values given.
-    pub(super) attributes: Vec<(&'static Attribute, Given)>,
+    pub(crate) attributes: Vec<(&'static Attribute, Given)>,
     /// The fixed children that are there.
-    pub(super) children: Vec<Set>,
+    pub(crate) children: Vec<Set>,
     /// The entries of its list.
-    pub(super) items: Vec<Set>,
+    pub(crate) items: Vec<Set>,
     /// Whether what a server has of its own was cleared.
-    pub(super) cleared: bool,
+    pub(crate) cleared: bool,
     /// The first key of each entry that was taken away.
-    pub(super) removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 impl Set {
-    pub(super) fn new(element: &'static Element, at: Place) -> Self {
+    pub(crate) fn new(element: &'static Element, at: Place) -> Self {
         Self {
             element,
             at,
@@ -46,7 +46,7 @@ impl Set {
     }
 
     /// Sets a value, in place of an earlier one.
-    pub(super) fn put(&mut self, row: &'static Attribute, given: Given) {
+    pub(crate) fn put(&mut self, row: &'static Attribute, given: Given) {
         match self.attributes.iter_mut().find(|(other, _)| other.name == row.name) {
             Some((_, old)) => *old = given,
             None => self.attributes.push((row, given)),
@@ -54,7 +54,7 @@ impl Set {
     }
 
     /// The child with this row, made when it is not there yet.
-    pub(super) fn child_mut(&mut self, element: &'static Element, at: Place) -> &mut Set {
+    pub(crate) fn child_mut(&mut self, element: &'static Element, at: Place) -> &mut Set {
         let found = self.children.iter().position(|child| child.element.name == element.name);
         let index = found.unwrap_or_else(|| {
             self.children.push(Set::new(element, at));
@@ -64,57 +64,57 @@ impl Set {
     }
 
     /// The element at a path below this one, if it is there.
-    pub(super) fn find(&self, path: &[&str]) -> Option<&Set> {
+    pub(crate) fn find(&self, path: &[&str]) -> Option<&Set> {
         path.iter().try_fold(self, |set, name| set.children.iter().find(|child| child.element.name == *name))
     }
 
     /// What was written for an attribute.
-    pub(super) fn given(&self, name: &str) -> Option<&Given> {
+    pub(crate) fn given(&self, name: &str) -> Option<&Given> {
         self.attributes.iter().find(|(row, _)| row.name == name).map(|(_, given)| given)
     }
 
     /// Where an attribute's value is, or else the element.
-    pub(super) fn place(&self, name: &str) -> Place {
+    pub(crate) fn place(&self, name: &str) -> Place {
         self.given(name).map_or(self.at, |given| given.at)
     }
 
     /// The value of an attribute, or its default.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         match self.given(name) {
             Some(given) => &given.text,
             None => self.element.attribute(name).and_then(|row| row.default).unwrap_or(""),
         }
     }
 
-    pub(super) fn owned(&self, name: &str) -> String {
+    pub(crate) fn owned(&self, name: &str) -> String {
         self.text(name).to_owned()
     }
 
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         kinds::boolean(self.text(name)).unwrap_or(false)
     }
 
     /// A number, or a time span in seconds.
-    pub(super) fn number(&self, name: &str) -> u64 {
+    pub(crate) fn number(&self, name: &str) -> u64 {
         let text = self.text(name);
         kinds::number(text).or_else(|| kinds::time_span(text)).unwrap_or(0)
     }
 
-    pub(super) fn number_u32(&self, name: &str) -> u32 {
+    pub(crate) fn number_u32(&self, name: &str) -> u32 {
         u32::try_from(self.number(name)).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn number_u16(&self, name: &str) -> u16 {
+    pub(crate) fn number_u16(&self, name: &str) -> u16 {
         u16::try_from(self.number(name)).unwrap_or(u16::MAX)
     }
 
     /// Whether a choice or a set of flags holds this name.
-    pub(super) fn has(&self, name: &str, flag: &str) -> bool {
+    pub(crate) fn has(&self, name: &str, flag: &str) -> bool {
         kinds::flags(self.text(name)).any(|other| other.eq_ignore_ascii_case(flag))
     }
 
     /// What identifies an entry.
-    pub(super) fn key(&self, keys: &[&str], case_counts: bool) -> String {
+    pub(crate) fn key(&self, keys: &[&str], case_counts: bool) -> String {
         let parts: Vec<&str> = keys.iter().map(|key| self.text(key)).collect();
         let key = parts.join("\0");
         if case_counts { key } else { key.to_lowercase() }

@@ -24,7 +24,7 @@ pub(super) struct Reader<'r, 's> {
     /// The whole table, for hints.
     pub(super) keys: &'r [Key],
     /// Keys that were meant by others.
-    pub(super) meant: Vec<&'static str>,
+    pub(super) told: Vec<&'static str>,
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
@@ -47,7 +47,7 @@ impl<'r> Reader<'r, '_> {
                 None => misspelt.extend(self.unknown(key.get_ref(), at, what, rows)),
             }
         }
-        self.meant.extend(&misspelt);
+        self.told.extend(&misspelt);
         for row in rows.iter().filter(|row| matches!(row.default, Default::Required)) {
             let given = table.keys().any(|key| key.get_ref() == row.name);
             if !given && !misspelt.contains(&row.name) {

@@ -450,7 +450,7 @@ const RAPID_FAIL: &[Row<RapidFailProtection>] = &[
         "failures",
         number(1, 1000, |rapid, n| rapid.failures = u32::try_from(n.value).unwrap_or(u32::MAX)),
         Text("5"),
-        "After so many failures",
+        "After so many failures within `window`.",
     ),
     row("window", duration(1, DAY, |rapid, time| rapid.window = time), Text("\"5m\""), "within this time."),
 ];

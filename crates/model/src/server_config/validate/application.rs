@@ -1,7 +1,7 @@
 //! The applications of a site: their paths, and that one of them has the path `/`.
 
-use super::super::Application;
 use super::super::draft::{ApplicationDraft, Placed};
+use super::super::{Application, Format};
 use super::name;
 use super::pool::Pools;
 use crate::routing::{self, MOST_SEGMENT_BYTES, MOST_SEGMENTS};
@@ -11,9 +11,8 @@ use crate::web_config::report::{Place, Report};
 /// All applications of a site.
 pub(super) fn all(
     drafts: Vec<ApplicationDraft>,
-    site: &str,
-    at: Place,
-    meant: &[&str],
+    (site, at): (&str, Place),
+    (format, told): (Format, &[&str]),
     pools: &mut Pools,
     report: &mut Report<'_>,
 ) -> Vec<Application> {
@@ -41,14 +40,16 @@ pub(super) fn all(
         let physical_path = physical_path.map(|path| path.value).unwrap_or_default();
         applications.push(Application { path: path.value, physical_path, pool, ..application });
     }
-    let misspelt = ["path", "physical_path", "application"].iter().any(|name| meant.contains(name));
+    let misspelt = ["path", "physical_path", "application"].iter().any(|name| told.contains(name));
     if !paths.iter().any(|(path, _)| path == "/") && !misspelt {
         let message = format!("{} has no application with the path '/'", name::site(site));
         report.violation(at, message, |problem| {
-            problem.help(if given {
-                "every site has one: write it too, or move this one to '/'"
-            } else {
-                "write [[site.application]] with its physical_path below the site"
+            problem.help(match format {
+                _ if given => "every site has one: write it too, or move this one to '/'",
+                Format::MewsToml => "write [[site.application]] with its physical_path below the site",
+                Format::ApplicationHost => {
+                    "write <application path=\"/\"> with its virtualDirectory into the site"
+                }
             })
         });
     }

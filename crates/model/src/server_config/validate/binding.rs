@@ -1,7 +1,7 @@
 //! Addresses: no two sites listen for the same, and one address and port speaks one scheme.
 
 use super::super::draft::{BindingDraft, SiteDraft};
-use super::super::{Binding, ClientCertificates, HostName, Site};
+use super::super::{Binding, ClientCertificates, Format, HostName, Site};
 use super::name;
 use crate::routing::{covers, overlap};
 use crate::url::{ListenUrl, Scheme};
@@ -18,14 +18,19 @@ struct Taken<'a> {
 }
 
 /// Complains about bindings that cannot be side by side.
-pub(super) fn check(sites: &[SiteDraft], meant: &[&str], report: &mut Report<'_>) {
+pub(super) fn check(sites: &[SiteDraft], format: Format, told: &[&str], report: &mut Report<'_>) {
     let mut taken: Vec<Taken<'_>> = Vec::new();
     let mut addresses: Vec<&ListenUrl> = Vec::new();
     for (index, site) in sites.iter().enumerate() {
-        if site.bindings.is_empty() && !meant.contains(&"bindings") {
+        if site.bindings.is_empty() && !told.contains(&"bindings") {
             let message = format!("{} listens nowhere", name::site(&site.name.value));
             report.violation(site.at, message, |problem| {
-                problem.help("give it a binding, such as http://*:80")
+                problem.help(match format {
+                    Format::MewsToml => "write bindings = [\"http://*:80\"]",
+                    Format::ApplicationHost => {
+                        "write <binding protocol=\"http\" bindingInformation=\"*:80:\" /> into its bindings"
+                    }
+                })
             });
         }
         for draft in &site.bindings {
@@ -42,7 +47,7 @@ pub(super) fn check(sites: &[SiteDraft], meant: &[&str], report: &mut Report<'_>
             let binding = Binding { listen: listen.clone(), host: draft.host.clone() };
             let new = Taken { binding, at: draft.at, site: &site.name.value, index };
             if let Some(other) = taken.iter().find(|other| conflict(&other.binding, &new.binding)) {
-                complain(other, &new, report);
+                complain(other, &new, format, report);
             }
             taken.push(new);
         }
@@ -55,10 +60,9 @@ fn conflict(a: &Binding, b: &Binding) -> bool {
     overlap(&a.listen, &b.listen) && (a.listen.scheme != b.listen.scheme || same || !(outer || inner))
 }
 
-fn complain(first: &Taken<'_>, second: &Taken<'_>, report: &mut Report<'_>) {
+fn complain(first: &Taken<'_>, second: &Taken<'_>, format: Format, report: &mut Report<'_>) {
     let place = report.show(first.at);
     let name = name::site(first.site);
-    let port = second.binding.listen.port;
     let (message, help) = if first.binding.listen.scheme != second.binding.listen.scheme {
         (
             format!("'{}' and '{}' are one address and port with two schemes", first.binding, second.binding),
@@ -80,9 +84,8 @@ fn complain(first: &Taken<'_>, second: &Taken<'_>, report: &mut Report<'_>) {
         (
             format!("{name} listens on '{}' too", second.binding),
             format!(
-                "see {place}: give one of them another port, or a host name, as in {}://{}.example:{port}",
-                second.binding.listen.scheme.as_str(),
-                if second.site.is_ascii() && !second.site.contains(' ') { second.site } else { "shop" },
+                "see {place}: give one of them another port, or a host name, as in {}",
+                named(second, format)
             ),
         )
     } else {
@@ -92,6 +95,18 @@ fn complain(first: &Taken<'_>, second: &Taken<'_>, report: &mut Report<'_>) {
         )
     };
     report.violation(second.at, message, |problem| problem.help(help));
+}
+
+/// The binding of a site with a host name.
+fn named(taken: &Taken<'_>, format: Format) -> String {
+    let ListenUrl { scheme, port, .. } = taken.binding.listen;
+    let name = taken.site.to_ascii_lowercase();
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let name = if is_name { name.as_str() } else { "shop" };
+    match format {
+        Format::MewsToml => format!("{}://{name}.example:{port}", scheme.as_str()),
+        Format::ApplicationHost => format!("*:{port}:{name}.example"),
+    }
 }
 
 /// The bindings that are whole.

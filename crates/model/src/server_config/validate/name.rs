@@ -28,8 +28,8 @@ pub(super) fn check(what: &str, name: &Placed<String>, report: &mut Report<'_>) 
             "{} cannot stand in it",
             if bad.is_control() { "a control character".into() } else { format!("'{bad}'") }
         )
-    } else if text.trim() != text || text.starts_with(['.', '-']) || text.ends_with('.') {
-        "it begins or ends with a space, '.' or '-'".to_owned()
+    } else if text.trim() != text || text.starts_with('-') || matches!(text, "." | "..") {
+        "it begins or ends with a space, begins with '-', or is '.' or '..'".to_owned()
     } else {
         return;
     };

@@ -1,7 +1,7 @@
 //! Which pools there are: those that are written, and those that applications ask for.
 
-use super::super::Pool;
 use super::super::draft::{Placed, PoolDraft};
+use super::super::{Format, Pool};
 use super::name;
 use crate::suggest::nearest;
 use crate::web_config::hints::shorten;
@@ -12,12 +12,13 @@ pub(super) struct Pools {
     pools: Vec<Pool>,
     /// Of the written ones: where, and whether an application uses it.
     written: Vec<(Place, bool)>,
+    format: Format,
 }
 
 impl Pools {
-    pub(super) fn new(drafts: Vec<PoolDraft>, report: &mut Report<'_>) -> Self {
+    pub(super) fn new(drafts: Vec<PoolDraft>, format: Format, report: &mut Report<'_>) -> Self {
         let mut names = Vec::new();
-        let mut pools = Self { pools: Vec::new(), written: Vec::new() };
+        let mut pools = Self { pools: Vec::new(), written: Vec::new(), format };
         for PoolDraft { at, pool } in drafts {
             let name = Placed { value: pool.name.clone(), at };
             name::check("pool", &name, report);
@@ -67,9 +68,10 @@ impl Pools {
     /// All of them.
     pub(super) fn finish(self, report: &mut Report<'_>) -> Vec<Pool> {
         let unwritten = self.pools.iter().skip(self.written.len()).map(|pool| pool.name.as_str());
+        // Servers of IIS have pools that nobody uses from their beginning.
+        let telling = !report.violates_schema && self.format == Format::MewsToml;
         for (pool, (at, is_used)) in self.pools.iter().zip(&self.written) {
-            // With errors about, the file is not what it is meant to be.
-            if !is_used && !report.violates_schema {
+            if !is_used && telling {
                 let message = format!("no application uses the pool '{}'", shorten(&pool.name));
                 let meant = nearest(&pool.name, unwritten.clone());
                 report.warning(*at, message, |problem| match meant {

@@ -1,6 +1,7 @@
 //! What may stand in a `web.config`: one table, from which the reader, the checks and the reference page
 //! derive. This file holds the table's own types; the rows are in the files beside it.
 
+mod application_host;
 mod asp_net_core;
 mod framework;
 mod others;
@@ -9,6 +10,7 @@ mod root;
 mod security;
 mod server;
 
+pub(crate) use application_host::APPLICATION_HOST;
 pub(super) use asp_net_core::DEBUG_LEVEL;
 pub use asp_net_core::{ASP_NET_CORE, HANDLER_SETTINGS};
 pub use root::{LOCATION, ROOT};
@@ -368,6 +370,7 @@ mod tests {
     #[test]
     fn rows_are_sound() {
         check(&ROOT, "");
+        check(&APPLICATION_HOST, "");
         check(&LOCATION, "");
         for row in HANDLER_SETTINGS {
             assert!(row.doc.ends_with('.'), "{}", row.name);

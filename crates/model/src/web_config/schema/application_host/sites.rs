@@ -1,0 +1,148 @@
+//! The rows of `system.applicationHost/sites`.
+
+use super::super::{Attribute, Collection, Element, Kind, Support, UINT, choice, flag, name, number, text};
+
+const LOG: &str = "IIS's request log.";
+
+const BINDING: Element = Element::part("binding", "An address that the site listens on.").attributes(&[
+    name("protocol", "http or https; others are passed over with a warning."),
+    name(
+        "bindingInformation",
+        "Address, port and host name, as in *:80:shop.example, or *:80: for every name.",
+    ),
+    number(
+        "sslFlags",
+        0,
+        255,
+        "0",
+        "Bit 1: by host name (always the case here); others have no meaning here.",
+    ),
+    text("certificateFile", "Only here: the certificate, PEM or PKCS#12 (.pfx)."),
+    text("keyFile", "Only here: its private key (PEM), where the certificate's file does not hold it."),
+    text("passwordFile", "Only here: a file whose first line is the password of the PKCS#12 archive."),
+    text("certificateHash", "A certificate in the store of Windows; certificateFile is what counts here."),
+    text("certificateStoreName", "That store."),
+]);
+
+const BINDINGS: Collection = Collection::add("", &[], &[]).of(BINDING).without_remove();
+
+const VIRTUAL_DIRECTORY_ATTRIBUTES: [Attribute; 6] = [
+    name("path", "The URL path below the application; / is the application's own folder."),
+    name("physicalPath", "The folder."),
+    text("userName", "The account that reads it.")
+        .instead("The folder is read as the user that the pool runs as."),
+    text("password", "Its password.")
+        .instead("Remove it: the folder is read as the user that the pool runs as."),
+    choice(
+        "logonMethod",
+        &["Interactive", "Batch", "Network", "ClearText"],
+        "ClearText",
+        "Without meaning here.",
+    ),
+    flag("allowSubDirConfig", "true", "Whether folders below may have a web.config; without meaning here."),
+];
+
+const VIRTUAL_DIRECTORY_DEFAULTS: [Attribute; 6] = {
+    let mut rows = VIRTUAL_DIRECTORY_ATTRIBUTES;
+    rows[0] = text("path", "Not used.");
+    rows[1] = text("physicalPath", "The folder.");
+    rows
+};
+
+const VIRTUAL_DIRECTORIES: Collection = Collection::add("", &[], &[])
+    .of(Element::part("virtualDirectory", "A folder of the application.")
+        .attributes(&VIRTUAL_DIRECTORY_ATTRIBUTES))
+    .without_remove();
+
+const DEFAULT_DIRECTORY: Element =
+    Element::part("virtualDirectoryDefaults", "What counts for all that say nothing else.")
+        .attributes(&VIRTUAL_DIRECTORY_DEFAULTS);
+
+const APPLICATION_ATTRIBUTES: [Attribute; 6] = [
+    name("path", "The URL path; / is the whole site."),
+    text("applicationPool", "Its pool."),
+    text("enabledProtocols", "Without meaning here: http and https."),
+    flag("serviceAutoStartEnabled", "false", "Whether it starts with its pool.")
+        .instead("An application starts with its worker: set startMode=\"AlwaysRunning\" on its pool."),
+    text("serviceAutoStartProvider", "What warms it up.").instead("Use IHostedService in the app."),
+    flag("preloadEnabled", "false", "Whether it starts with its worker, as it always does here."),
+];
+
+const APPLICATION_DEFAULTS: [Attribute; 6] = {
+    let mut rows = APPLICATION_ATTRIBUTES;
+    rows[0] = text("path", "Not used.");
+    rows
+};
+
+const APPLICATIONS: Collection = Collection::add("", &[], &[])
+    .of(Element::part("application", "An application of the site.")
+        .attributes(&APPLICATION_ATTRIBUTES)
+        .children(&[DEFAULT_DIRECTORY])
+        .items(&VIRTUAL_DIRECTORIES))
+    .without_remove();
+
+const DEFAULT_APPLICATION: Element =
+    Element::part("applicationDefaults", "What counts for all that say nothing else.")
+        .attributes(&APPLICATION_DEFAULTS);
+
+const PARTS: [Element; 8] = [
+    Element::part("bindings", "Where it listens.").items(&BINDINGS),
+    Element::part("limits", "Limits of its connections.").attributes(&[
+        number("maxBandwidth", 0, UINT, "4294967295", "Bytes per second.")
+            .instead("Bandwidth is not limited: use traffic control of the machine (tc)."),
+        number("maxConnections", 0, UINT, "4294967295", "Connections at a time.")
+            .instead("Connections are limited for the whole host, not for a site."),
+        Attribute::new(
+            "connectionTimeout",
+            Kind::TimeSpan { most: UINT },
+            Some("00:02:00"),
+            "How long a connection may be silent.",
+        )
+        .instead("The host's own limit counts."),
+        number("maxUrlSegments", 0, 16_383, "32", "Parts of a path.")
+            .instead("Paths are limited by maxUrl of requestFiltering."),
+    ]),
+    Element::part("logFile", LOG).support(Support::Silent).opaque(),
+    Element::part("traceFailedRequestsLogging", "Traces of requests that failed.")
+        .support(Support::Silent)
+        .opaque(),
+    Element::part("hsts", "Strict-Transport-Security.").attributes(&[
+        flag("enabled", "false", "Whether it is sent.").instead("Use UseHsts in the app."),
+        number("max-age", 0, UINT, "0", "Seconds."),
+        flag("includeSubDomains", "false", "Whether it counts for names below too."),
+        flag("preload", "false", "Whether browsers may know it beforehand."),
+        flag("redirectHttpToHttps", "false", "Whether http leads to https.")
+            .instead("Use UseHttpsRedirection in the app."),
+    ]),
+    Element::part("ftpServer", "FTP of the site.")
+        .support(Support::Instead("Remove it: there is no FTP server here."))
+        .opaque(),
+    DEFAULT_APPLICATION,
+    DEFAULT_DIRECTORY,
+];
+
+const SITE: Collection = Collection::add("", &[], &[])
+    .of(Element::part("site", "A site.")
+        .attributes(&[
+            name("name", "Its name."),
+            number("id", 1, UINT, "", "Its number.").required(),
+            flag("serverAutoStart", "true", "Whether it is served once the host has started."),
+        ])
+        .children(&PARTS)
+        .items(&APPLICATIONS))
+    .without_remove();
+
+/// The section.
+pub(super) const SITES: Element = Element::section("sites", "The sites.")
+    .children(&[
+        Element::part("siteDefaults", "What counts for all sites that say nothing else.")
+            .attributes(&[flag(
+                "serverAutoStart",
+                "true",
+                "Whether they are served once the host has started.",
+            )])
+            .children(&PARTS),
+        DEFAULT_APPLICATION,
+        DEFAULT_DIRECTORY,
+    ])
+    .items(&SITE);
