@@ -31,7 +31,7 @@ pub(super) fn read(file: &ServerFile, surroundings: Surroundings<'_>, report: &m
         draft.pools = pools.items.iter().map(|set| pool::read(set, defaults, surroundings, report)).collect();
     }
     if let Some(sites) = host.find(&["sites"]) {
-        let mut reader = site::Reader { sites, surroundings, told: &mut draft.told, report };
+        let mut reader = site::Reader { sites, surroundings, told: &mut draft.told, report, logs_told: None };
         draft.sites = sites.items.iter().map(|set| reader.site(set)).collect();
     }
     for location in &file.locations {

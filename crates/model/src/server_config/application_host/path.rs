@@ -16,29 +16,40 @@ pub(super) fn read(
     surroundings: Surroundings<'_>,
     report: &mut Report<'_>,
 ) -> Option<PathBuf> {
+    let problem = match resolve(&given.text, surroundings) {
+        Ok(path) => return Some(path),
+        // That it is empty has been said.
+        Err(_) if given.text.is_empty() => return None,
+        Err(problem) => problem,
+    };
+    report.violation(given.at, problem, |problem| {
+        problem.help(format!("write it as it is on this machine, as in {what}=\"{example}\""))
+    });
+    None
+}
+
+/// The absolute path, or why it cannot exist here.
+pub(super) fn resolve(written: &str, surroundings: Surroundings<'_>) -> Result<PathBuf, String> {
     let mut unset = None;
-    let text = expand(given.text.trim(), |name| {
+    let text = expand(written.trim(), |name| {
         let value = (surroundings.variable)(name);
         if value.is_none() && is_variable(name) {
             unset.get_or_insert_with(|| name.to_owned());
         }
         value
     });
-    let help = format!("write it as it is on this machine, as in {what}=\"{example}\"");
-    let problem = if let Some(name) = unset {
-        format!("'{}' is no path here: the environment variable '{name}' is not set", shorten(&given.text))
+    let shown = shorten(written);
+    if text.is_empty() {
+        Err("the path is empty".to_owned())
+    } else if let Some(name) = unset {
+        Err(format!("'{shown}' is no path here: the environment variable '{name}' is not set"))
     } else if has_drive(&text) || text.starts_with("\\\\") || text.starts_with("//") {
-        format!("'{}' is a path of Windows", shorten(&text))
+        Err(format!("'{shown}' is a path of Windows"))
     } else if text.contains('\0') {
-        format!("'{what}' holds a NUL")
-    } else if text.is_empty() {
-        // That it is empty has been said.
-        return None;
+        Err(format!("'{shown}' holds a NUL"))
     } else {
-        return Some(surroundings.folder.join(text.replace('\\', "/")));
-    };
-    report.violation(given.at, problem, |problem| problem.help(help));
-    None
+        Ok(surroundings.folder.join(text.replace('\\', "/")))
+    }
 }
 
 fn has_drive(text: &str) -> bool {

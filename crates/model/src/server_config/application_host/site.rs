@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Placed, SiteDraft};
-use super::super::{CertificateFiles, HostName, Surroundings};
+use super::super::{AccessLog, AccessLogFormat, CertificateFiles, HostName, Period, Surroundings};
 use super::defaults::Layered;
 use super::path;
 use crate::url::{ListenUrl, Scheme, parse_url};
 use crate::web_config::hints::shorten;
-use crate::web_config::report::Report;
+use crate::web_config::report::{Place, Report};
 use crate::web_config::tree::{Given, Set};
 
 /// What an application without a pool gets, as in IIS.
@@ -22,6 +22,8 @@ pub(super) struct Reader<'r, 's, 't> {
     /// What has been complained about, so that its lack is not told once more.
     pub(super) told: &'r mut Vec<&'static str>,
     pub(super) report: &'r mut Report<'s>,
+    /// The last folder of logs that has been warned about.
+    pub(super) logs_told: Option<Place>,
 }
 
 impl<'t> Reader<'_, '_, 't> {
@@ -31,6 +33,7 @@ impl<'t> Reader<'_, '_, 't> {
         let mut draft = SiteDraft::new(set.at);
         draft.site.auto_start = all.is("serverAutoStart");
         draft.name = Placed { value: set.owned("name"), at: set.place("name") };
+        draft.site.access_log = self.access_log(&all.part(&["logFile"]), set.number("id"));
         draft.id = set.given("id").map(|given| Placed { value: set.number_u32("id"), at: given.at });
         // A site's own bindings take the place of the default ones.
         let bindings = all.part(&["bindings"]);
@@ -46,6 +49,40 @@ impl<'t> Reader<'_, '_, 't> {
             self.told.push("application");
         }
         draft
+    }
+
+    /// IIS always writes one; here only where the folder is named, since there is no usual one.
+    fn access_log(&mut self, log: &Layered<'_>, id: u64) -> Option<AccessLog> {
+        let directory = log.given("directory").filter(|given| log.is("enabled") && !given.text.is_empty())?;
+        let folder = match path::resolve(&directory.text, self.surroundings) {
+            Ok(folder) => folder,
+            Err(problem) => {
+                // The default of all sites is told about once.
+                if self.logs_told.replace(directory.at) != Some(directory.at) {
+                    self.report.warning(
+                        directory.at,
+                        format!("requests are not logged: {problem}"),
+                        |problem| problem.help("write directory=\"/var/log/mews\", or enabled=\"false\""),
+                    );
+                }
+                return None;
+            }
+        };
+        let is = |name: &str, value: &str| log.text(name).eq_ignore_ascii_case(value);
+        let period = match log.text("period").to_ascii_lowercase().as_str() {
+            "hourly" => Period::Hourly,
+            "weekly" => Period::Weekly,
+            "monthly" => Period::Monthly,
+            "maxsize" => Period::Never,
+            _ => Period::Daily,
+        };
+        Some(AccessLog {
+            file: folder.join(format!("W3SVC{id}.log")),
+            format: if is("logFormat", "NCSA") { AccessLogFormat::Combined } else { AccessLogFormat::W3c },
+            period,
+            max_bytes: is("period", "MaxSize").then(|| log.number("truncateSize")),
+            keep: None,
+        })
     }
 
     fn application(&mut self, set: &'t Set, all: &Layered<'t>, site: &'t Set) -> Option<ApplicationDraft> {

@@ -184,11 +184,6 @@ pub(super) const fn duration<T>(least: u64, most: u64, set: fn(&mut T, Duration)
     Kind::Duration { least: Duration::from_secs(least), most: Duration::from_secs(most), set }
 }
 
-/// `None` for 0, which stands for "never" in IIS's words.
-pub(super) fn unless_zero(time: Duration) -> Option<Duration> {
-    (!time.is_zero()).then_some(time)
-}
-
 /// Where something stands that has no name.
 pub(super) fn unnamed(at: Place) -> Placed<&'static str> {
     Placed { value: "", at }

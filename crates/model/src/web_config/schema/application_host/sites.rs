@@ -2,7 +2,42 @@
 
 use super::super::{Attribute, Collection, Element, Kind, Support, UINT, choice, flag, name, number, text};
 
-const LOG: &str = "IIS's request log.";
+const LOG_FILE: Element = Element::part(
+    "logFile",
+    "The access log: one file for each site, where a directory is named that can exist here.",
+)
+.attributes(&[
+    flag("enabled", "true", "Whether there is one."),
+    text(
+        "directory",
+        "Its folder, in which the file is called as in W3SVC1.log; without it there is no log.",
+    ),
+    choice(
+        "logFormat",
+        &["IIS", "NCSA", "W3C", "Custom"],
+        "W3C",
+        "How its lines look: NCSA is the combined format, the others are W3C.",
+    ),
+    choice(
+        "period",
+        &["Hourly", "Daily", "Weekly", "Monthly", "MaxSize"],
+        "Daily",
+        "When a new file is begun.",
+    ),
+    number("truncateSize", 1_048_576, u64::MAX >> 1, "20971520", "Bytes of a file, with the period MaxSize."),
+    flag("localTimeRollover", "false", "Whether files are begun by local time.")
+        .instead("New files are begun by UTC."),
+    text("logExtFileFlags", "Which fields are written; here always the usual ones."),
+    text("customLogPluginClsid", "A module that writes the log.")
+        .instead("Use W3C and a tool that reads it."),
+    flag("logSiteId", "true", "Without meaning here."),
+    text("logTargetW3C", "Without meaning here."),
+    number("flushByEntryCountW3CLog", 0, UINT, "0", "Without meaning here."),
+    number("maxLogLineLength", 2, 65_536, "65536", "Without meaning here."),
+])
+.children(&[Element::part("customFields", "Further fields.")
+    .support(Support::Instead("Log the fields in the app."))
+    .opaque()]);
 
 const BINDING: Element = Element::part("binding", "An address that the site listens on.").attributes(&[
     name("protocol", "http or https; others are passed over with a warning."),
@@ -102,7 +137,7 @@ const PARTS: [Element; 8] = [
         number("maxUrlSegments", 0, 16_383, "32", "Parts of a path.")
             .instead("Paths are limited by maxUrl of requestFiltering."),
     ]),
-    Element::part("logFile", LOG).support(Support::Silent).opaque(),
+    LOG_FILE,
     Element::part("traceFailedRequestsLogging", "Traces of requests that failed.")
         .support(Support::Silent)
         .opaque(),
