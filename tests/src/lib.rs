@@ -30,7 +30,8 @@ pub mod wait;
 pub use browser::{Browser, BrowserRef, Scheme, SharedBrowser, Tab};
 pub use busy::{Busy, Off};
 pub use host::{
-    Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, tool, variables,
+    Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, site, tool,
+    variables,
 };
 pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_lines, is_cut, raw};
 pub use output::Capture;

@@ -13,6 +13,7 @@ mod fatal;
 mod listeners;
 mod log;
 mod run;
+mod serve;
 mod serve_config;
 mod stdout;
 mod supervisor;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Probe => check::probe::run(),

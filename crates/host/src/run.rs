@@ -1,15 +1,20 @@
 //! `mews run`: from the command line to a running supervisor.
 
+use mews_model::lifecycle::Settings;
 use mews_model::url::{ListenUrl, Scheme, parse_urls};
 
 use crate::app::{Outputs, Site, SiteOptions};
 use crate::cli::RunArguments;
+use crate::control::TlsId;
 use crate::fatal::Fatal;
-use crate::listeners;
+use crate::listeners::{self, Wanted};
 use crate::log::{self, LogTarget};
-use crate::supervisor::Supervisor;
-use crate::tls::Keeper;
+use crate::serve::Layout;
+use crate::supervisor::{PoolSpec, Supervisor};
+use crate::tls::{Keeper, Source};
 
+/// The certificates of all URLs.
+const TLS: TlsId = TlsId(0);
 const DEFAULT_URLS: &str = "http://127.0.0.1:8080";
 
 /// Hosts the app until stopped; the answer is the exit code.
@@ -23,21 +28,40 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         args: arguments.args.clone(),
         io_threads: arguments.io_threads,
         edge: arguments.edge.spec().map_err(Fatal::configuration)?,
+        ..SiteOptions::default()
     })
     .map_err(Fatal::configuration)?;
     let plan = site.resolve().map_err(Fatal::configuration)?;
     let certificates = certificates(arguments, &urls)?;
-    let bound = listeners::bind(&urls).map_err(Fatal::failed)?;
+    let tls = certificates.is_some().then_some(TLS);
+    let wanted: Vec<Wanted> = urls
+        .into_iter()
+        .map(|listen| Wanted { tls: tls.filter(|_| listen.scheme == Scheme::Https), listen })
+        .collect();
+    let listening = listeners::listen(&wanted, &[]).map_err(Fatal::failed)?;
 
     let outputs = Outputs::of_process()
         .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
     let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
-    let (tls, warnings) = certificates.unzip();
-    for warning in warnings.into_iter().flatten() {
-        tracing::warn!("{warning}");
-    }
-    let supervisor = Supervisor::new(site, plan, bound, tls, log_format, outputs);
-    supervisor.map_err(Fatal::failed)?.run()
+    let (keeper, warnings) = certificates.unzip();
+    let pool = PoolSpec {
+        name: None,
+        site,
+        plan: Some(plan),
+        settings: Settings::FOREGROUND,
+        startup_limit: None,
+        shutdown_limit: None,
+        ping: None,
+        listening: listening.clone(),
+    };
+    let layout = Layout {
+        listening,
+        tls: keeper.map(|keeper| (TLS, keeper)).into_iter().collect(),
+        pools: vec![pool],
+        warnings: warnings.unwrap_or_default(),
+        ..Layout::default()
+    };
+    Supervisor::new(layout, log_format, outputs).map_err(Fatal::failed)?.run()
 }
 
 fn urls(arguments: &RunArguments) -> Result<Vec<ListenUrl>, Fatal> {
@@ -59,7 +83,9 @@ fn certificates(
     urls: &[ListenUrl],
 ) -> Result<Option<(Keeper, Vec<String>)>, Fatal> {
     if urls.iter().any(|url| url.scheme == Scheme::Https) {
-        return Keeper::new(arguments.tls.clone(), urls).map(Some).map_err(Fatal::configuration);
+        return Keeper::new(Source::Options(arguments.tls.clone()), urls)
+            .map(Some)
+            .map_err(Fatal::configuration);
     }
     match arguments.tls.named() {
         None => Ok(None),

@@ -60,7 +60,7 @@ fn wrong_usage_is_exit_code_2_with_the_nearest_name() {
     for (arguments, part) in [
         (&["run", "--url", "x"][..], "'--urls'"),
         (&["runn"], "'run'"),
-        (&["serve"], "unrecognized subcommand"),
+        (&["serve", "--confg", "x"], "'--config'"),
         (&[], "Usage"),
         (&["run", "--hosting-model", "in-process"], "InProcess or OutOfProcess"),
         (&["run", "--urls", "http://127.0.0.1:0/base"], "path base"),

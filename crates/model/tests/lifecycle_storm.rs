@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mews_model::lifecycle::{AppPool, Effect, Event, Exit, Moment, Phase, Settings, WorkerId};
+use mews_model::lifecycle::{
+    AppPool, Effect, Event, Exit, Leave, Limits, Measured, Moment, Phase, RecycleCause, Settings, Shown,
+    WorkerId,
+};
+use mews_model::server_config::{RapidFailProtection, StartMode};
 use mews_model::{Failure, StatusCode};
 
 const STORMS: u64 = 1000;
@@ -42,6 +46,27 @@ struct Process {
     killed: bool,
 }
 
+/// Whatever may be configured, with short times.
+fn settings(random: &mut Random) -> Settings {
+    let mut often = |of: u64| random.below(of) == 0;
+    Settings {
+        auto_start: !often(16),
+        start: if often(2) { StartMode::OnDemand } else { StartMode::Always },
+        eager: often(2),
+        idle_timeout: often(2).then_some(Duration::from_secs(5)),
+        age: often(3).then_some(Duration::from_secs(50)),
+        requests: often(3).then_some(100),
+        memory: often(3).then_some(1000),
+        overlapped: !often(3),
+        on_change: !often(4),
+        rapid_fail: often(2).then_some(RapidFailProtection { failures: 5, window: Duration::from_secs(20) }),
+    }
+}
+
+fn limits(random: &mut Random) -> Limits {
+    Limits { startup: Duration::from_secs(random.below(5)), shutdown: Duration::from_secs(random.below(5)) }
+}
+
 struct World {
     seed: u64,
     random: Random,
@@ -51,27 +76,32 @@ struct World {
     processes: BTreeMap<WorkerId, Process>,
     last_id: u32,
     stop_requested: bool,
-    exited: Option<u8>,
+    switched_off: bool,
+    offline: bool,
+    gone: bool,
+    /// The settings have changed while something was under way.
+    reconfigured: bool,
     history: Vec<String>,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let settings = Settings {
-            startup_limit: Duration::from_secs(random.below(5)),
-            shutdown_limit: Duration::from_secs(random.below(5)),
-        };
+        let settings = settings(&mut random);
+        let limits = limits(&mut random);
         Self {
             seed,
-            pool: AppPool::new(settings),
+            switched_off: !settings.auto_start,
+            pool: AppPool::new(settings, limits),
             now: Moment::at(Duration::from_secs(random.below(1000))),
             random,
             timer: None,
             processes: BTreeMap::new(),
             last_id: 0,
             stop_requested: false,
-            exited: None,
+            offline: false,
+            gone: false,
+            reconfigured: false,
             history: Vec::new(),
         }
     }
@@ -94,30 +124,38 @@ impl World {
         let count = effects.len();
         for (at, effect) in effects.into_iter().enumerate() {
             self.history.push(format!("    {effect:?}"));
-            self.check(self.exited.is_none(), "an effect after Exit");
+            self.check(!self.gone, "an effect after Gone");
             self.perform(effect);
-            self.check(self.exited.is_none() || at + 1 == count, "Exit is not the last effect");
+            self.check(!self.gone || at + 1 == count, "Gone is not the last effect");
         }
         self.invariants();
     }
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::SpawnWorker(id) => {
+            Effect::SpawnWorker { id, .. } => {
                 self.spawn(id, false);
-                let staying = self.processes.values().filter(|p| !p.page && !p.leaving).count();
-                self.check(staying == 1, "two app workers, none of them leaving");
+                self.check(!self.switched_off && !self.offline, "a start that is not wanted");
+                let starting =
+                    self.processes.values().filter(|p| !p.page && !p.leaving && !p.started).count();
+                self.check(starting == 1, "two workers start, none of them leaving");
+                let running = self.processes.values().filter(|p| !p.page && !p.leaving && p.started).count();
+                self.check(running <= 1, "two app workers, none of them leaving");
+                let alone = running == 0 || self.pool.settings().overlapped || self.reconfigured;
+                self.check(alone, "an app that must not run twice would");
             }
-            Effect::SpawnFailurePage(id, _) => {
+            Effect::SpawnPage(id, shown) => {
                 self.spawn(id, true);
+                self.check(self.offline || shown != Shown::Offline, "the wrong page");
                 let staying = self.processes.values().filter(|p| p.page && !p.leaving).count();
                 self.check(staying == 1, "two page workers, none of them leaving");
             }
-            Effect::UpdateFailurePage(id, _) => {
+            Effect::UpdatePage(id, _) => {
                 let page = self.processes.get(&id).is_some_and(|p| p.page && !p.leaving);
                 self.check(page, "an update for no page worker");
             }
-            Effect::StopWorker(id) => {
+            Effect::StopWorker(id, why) => {
+                self.check(self.stop_requested == (why == Leave::Ending), "the wrong reason to stop");
                 let fresh = self.processes.get(&id).is_some_and(|p| !p.leaving);
                 self.check(fresh, "a stop for a worker that is gone or leaving");
                 if let Some(process) = self.processes.get_mut(&id) {
@@ -136,9 +174,9 @@ impl World {
                 self.check(at.is_none_or(|at| at >= self.now), "a timer in the past");
                 self.timer = at;
             }
-            Effect::Exit(code) => {
-                self.check(self.stop_requested, "Exit without a stop");
-                self.exited = Some(code);
+            Effect::Gone => {
+                self.check(self.stop_requested, "Gone without a stop");
+                self.gone = true;
             }
             Effect::Log { text, .. } => self.check(!text.is_empty(), "an empty log line"),
         }
@@ -152,22 +190,40 @@ impl World {
     }
 
     fn invariants(&self) {
-        if self.exited.is_some() {
-            self.check(self.pool.phase() == Phase::Stopped, "exited but not stopped");
+        let phase = self.pool.phase();
+        if self.gone {
+            self.check(phase == Phase::Gone, "gone, but not in its phase");
             return;
         }
-        let waits = !matches!(self.pool.phase(), Phase::Idle | Phase::Running { .. });
-        self.check(!waits || self.timer.is_some(), "it waits without a timer");
-        if self.pool.phase() == Phase::Idle || self.stop_requested {
+        let at_rest = matches!(
+            phase,
+            Phase::New | Phase::Stopped | Phase::Running { .. } | Phase::Disabled { .. } | Phase::Offline
+        );
+        self.check(at_rest || self.timer.is_some(), "it waits without a timer");
+        if phase == Phase::New || self.stop_requested {
             return;
         }
         let page = self.processes.values().any(|p| p.page && !p.leaving);
-        let app = self.processes.values().any(|p| !p.page && !p.leaving);
-        self.check(app || page || self.timer.is_some(), "nothing answers and nothing is under way");
-        let running = matches!(self.pool.phase(), Phase::Running { .. });
-        self.check(!(running && page), "a page is shown while the app runs");
-        let started = self.processes.values().any(|p| !p.page && p.started && !p.leaving);
-        self.check(running == started, "the phase and the worker disagree");
+        let starting = self.processes.values().any(|p| !p.page && !p.started && !p.leaving);
+        let serving = self.ids(|p| !p.page && p.started && !p.leaving);
+        let waits = self.pool.awaits_connection();
+        self.check(
+            page || starting || !serving.is_empty() || waits || self.timer.is_some(),
+            "nothing answers and nothing is under way",
+        );
+        // Else a connection that the app or a page is about to take would start another worker.
+        self.check(!(waits && (page || starting || !serving.is_empty())), "it waits, and somebody answers");
+        self.check(self.pool.serving().as_slice() == serving, "the phase and the workers disagree");
+        self.check(serving.is_empty() || !page, "a page is shown while the app runs");
+        if let Phase::Overlapping { worker, next, .. } = phase {
+            self.check(worker != next && starting, "nobody takes over");
+        }
+        if self.switched_off {
+            self.check(matches!(phase, Phase::Disabled { .. }), "it is switched off, and does something");
+        }
+        if self.offline {
+            self.check(serving.is_empty() && !starting, "the app runs although it is offline");
+        }
     }
 
     fn ids(&self, filter: impl Fn(&Process) -> bool) -> Vec<WorkerId> {
@@ -194,7 +250,7 @@ impl World {
         let starting = self.ids(|p| !p.page && !p.started && !p.leaving);
         let running = self.ids(|p| !p.page && p.started && !p.leaving);
         let all = self.ids(|_| true);
-        match self.random.below(24) {
+        match self.random.below(34) {
             0..=4 => {
                 let by = Duration::from_millis(self.random.below(4000));
                 self.advance(by);
@@ -248,11 +304,54 @@ impl World {
             // Early and late timers do no harm.
             21 => self.step(Event::TimerFired),
             22 => {
-                let settings = Settings {
-                    startup_limit: Duration::from_secs(self.random.below(5)),
-                    shutdown_limit: Duration::from_secs(self.random.below(5)),
-                };
-                self.pool.configure(settings);
+                let limits = limits(&mut self.random);
+                self.pool.set_limits(limits);
+                if self.random.below(4) == 0 {
+                    let settings = settings(&mut self.random);
+                    self.reconfigured |= settings.overlapped != self.pool.settings().overlapped;
+                    self.pool.configure(settings);
+                }
+            }
+            23..=24 => self.step(Event::ConnectionWaits),
+            25 => {
+                if let Some(id) = self.random.pick(&all) {
+                    let leaving = self.processes.get(&id).is_some_and(|p| p.leaving);
+                    self.step(if leaving {
+                        Event::WorkerClosed(id)
+                    } else {
+                        Event::WorkerHung(id, Duration::from_secs(90))
+                    });
+                }
+            }
+            26..=28 => {
+                if let Some(id) = self.random.pick(&running) {
+                    let measured = Measured {
+                        requests: self.random.below(110),
+                        idle: Duration::from_secs(self.random.below(6)),
+                        memory: Some(self.random.below(1100)),
+                    };
+                    self.step(Event::WorkerMeasured(id, measured));
+                }
+            }
+            29..=30 => {
+                let causes = [
+                    RecycleCause::Command,
+                    RecycleCause::WebConfig,
+                    RecycleCause::Release,
+                    RecycleCause::Configuration,
+                    RecycleCause::Clock { hour: 4, minute: 0 },
+                ];
+                let cause = self.random.pick(&causes).unwrap_or(RecycleCause::Command);
+                self.step(Event::Recycle(cause));
+            }
+            31 => {
+                self.offline = !self.offline || self.random.below(3) == 0;
+                self.step(Event::Offline(self.offline));
+            }
+            32 => {
+                let on = self.random.below(3) != 0;
+                self.switched_off = !on && self.pool.phase() != Phase::Gone;
+                self.step(if on { Event::TurnOn } else { Event::TurnOff });
             }
             _ => {
                 if self.random.below(40) == 0 {
@@ -272,7 +371,7 @@ impl World {
         }
         let stubborn = self.random.below(2) == 0;
         let began = self.now;
-        while self.exited.is_none() {
+        while !self.gone {
             self.check(self.now.since(began) < Duration::from_secs(60), "no end");
             if !stubborn {
                 let killed = self.ids(|p| p.killed);
@@ -283,11 +382,11 @@ impl World {
             }
             if self.random.below(50) == 0 {
                 self.advance(Duration::from_millis(250));
-                if self.exited.is_some() {
+                if self.gone {
                     break;
                 }
                 self.step(Event::StopRequested);
-                self.check(self.exited.is_some(), "the second stop did not end it");
+                self.check(self.gone, "the second stop did not end it");
                 continue;
             }
             self.advance(Duration::from_millis(500));
@@ -306,7 +405,7 @@ fn storm(seed: u64) {
         world.step(Event::Start);
     }
     for _ in 0..STEPS {
-        if world.exited.is_some() {
+        if world.gone {
             return;
         }
         if world.stop_requested {
@@ -314,7 +413,7 @@ fn storm(seed: u64) {
         }
         world.anything();
     }
-    if world.exited.is_none() {
+    if !world.gone {
         world.end();
     }
 }

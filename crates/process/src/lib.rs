@@ -12,6 +12,7 @@ pub mod exit;
 pub mod handoff;
 pub mod identity;
 pub mod listening;
+pub mod memory;
 pub mod output;
 pub mod port;
 mod procfs;

@@ -327,6 +327,29 @@ impl Server {
         true
     }
 
+    /// Calls `done` on an I/O thread, once every shard has been driven since: what was stuck would have been replaced, or
+    /// the server is of no use. Never, when the server is stopped before.
+    pub fn roll_call(&self, done: impl FnOnce() + Send + 'static) {
+        let missing = Arc::new(AtomicUsize::new(self.shared.shards.len()));
+        let done = Arc::new(Mutex::new(Some(done)));
+        for shard in &self.shared.shards {
+            let (missing, done) = (Arc::clone(&missing), Arc::clone(&done));
+            shard.call(Box::new(move || {
+                if missing.fetch_sub(1, Ordering::AcqRel) == 1
+                    && let Some(done) = lock(&done).take()
+                {
+                    done();
+                }
+            }));
+        }
+    }
+
+    /// Connections with an exchange in progress. Looks at each: not for every request.
+    pub fn busy(&self) -> u64 {
+        let sockets = self.shared.shards.iter().flat_map(|shard| shard.sockets());
+        sockets.filter(|io| io.in_flight()).count() as u64
+    }
+
     /// The counters now.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();

@@ -15,6 +15,8 @@ pub struct HostBuilder {
     scratch: tempfile::TempDir,
     folder: PathBuf,
     target: Option<PathBuf>,
+    /// `mews serve` with the file `mews.toml` of the folder, instead of `mews run`.
+    pub(super) serves: bool,
     urls: Option<String>,
     flags: Vec<OsString>,
     args: Vec<OsString>,
@@ -51,6 +53,7 @@ impl HostBuilder {
             scratch,
             folder,
             target: None,
+            serves: false,
             urls: Some("http://127.0.0.1:0".to_owned()),
             flags: Vec::new(),
             args: Vec::new(),
@@ -275,9 +278,13 @@ impl HostBuilder {
         let temporary = self.scratch.path().join("tmp");
         fs::create_dir_all(&temporary).expect("the temporary folder is writable");
         let mut command = Command::new(paths::binary());
-        command.arg("run").arg(self.target.as_ref().unwrap_or(&self.folder));
-        if let Some(urls) = &self.urls {
-            command.arg("--urls").arg(urls);
+        if self.serves {
+            command.arg("serve").arg("--config").arg(self.folder.join("mews.toml"));
+        } else {
+            command.arg("run").arg(self.target.as_ref().unwrap_or(&self.folder));
+            if let Some(urls) = &self.urls {
+                command.arg("--urls").arg(urls);
+            }
         }
         command.args(&self.flags);
         if !self.args.is_empty() {
@@ -324,7 +331,7 @@ fn unique() -> String {
     format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the app's folder can be read") {
         let entry = entry.expect("the app's folder can be read");
         let target = to.join(entry.file_name());

@@ -4,12 +4,14 @@ mod builder;
 mod checks;
 mod configured;
 mod model;
+mod serve;
 mod shared;
 mod tool;
 
 pub use builder::{Finished, HostBuilder};
 pub use configured::{handler_settings, variables};
 pub use model::Model;
+pub use serve::site;
 pub use shared::{HostRef, SharedHost};
 pub use tool::tool;
 

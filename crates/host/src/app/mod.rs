@@ -17,4 +17,4 @@ mod watch;
 pub(crate) use output::{Output, Outputs, open_log};
 pub(crate) use plan::{Hosting, Plan};
 pub(crate) use site::{ResolveError, Site, SiteOptions};
-pub(crate) use watch::Watch;
+pub(crate) use watch::{News, Watch};

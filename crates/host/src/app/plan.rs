@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use mews_model::HostingModel;
 use mews_model::environment::{Changes, Inherited, Parts, app_environment};
-use mews_model::lifecycle::Settings;
+use mews_model::lifecycle::Limits;
 use mews_model::web_config;
 
 use super::environment;
 use super::rules;
 use super::settings;
-use super::site::{Base, ResolveError, SiteOptions};
+use super::site::{Base, Place, ResolveError, SiteOptions};
 use crate::control::{
     AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
 };
@@ -50,7 +50,9 @@ pub(crate) struct Plan {
     /// The worker's whole environment.
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// For the lifecycle.
-    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    /// Whether a change of `web.config` leaves the app running (`disallowRotationOnConfigChange`).
+    pub(crate) keeps_running: bool,
     /// Where the worker's output is written besides; an out-of-process worker sees to that itself.
     pub(crate) stdout_log: Option<StdoutLog>,
     /// To be logged.
@@ -97,7 +99,8 @@ pub(super) fn make(
     let plan = |hosting, shutdown_limit, stdout_log| Plan {
         hosting,
         environment: environment::apply(&changes),
-        settings: Settings { startup_limit, shutdown_limit },
+        limits: Limits { startup: startup_limit, shutdown: shutdown_limit },
+        keeps_running: module.is_some_and(|module| module.settings.disallow_rotation_on_config_change),
         stdout_log,
         warnings: base.warnings.clone(),
     };
@@ -117,6 +120,7 @@ pub(super) fn make(
         configured: configured_variables(&changes),
         capture: module.is_none_or(|module| module.settings.out_of_process_console_redirection),
         stdout_log,
+        eager: false,
         forward_connection_header: module
             .is_some_and(|module| module.settings.forward_response_connection_header),
     };
@@ -127,16 +131,23 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
     let config = base.config.as_ref();
     let module = config.and_then(|config| config.asp_net_core.as_ref());
     let name = name(base, folder);
+    let place = options.place.clone().unwrap_or_else(|| Place {
+        site: name.clone(),
+        site_id: 1,
+        path: "/".to_owned(),
+        pool: name.clone(),
+    });
+    let below = place.path.trim_end_matches('/');
     AppSpec {
         launch: base.launch.clone(),
         args: options.args.clone(),
         physical_path: folder.to_owned(),
-        virtual_path: "/".to_owned(),
-        site_name: name.clone(),
-        site_id: 1,
-        app_pool: name.clone(),
-        application_id: "/LM/W3SVC/1/ROOT".to_owned(),
-        config_path: format!("MACHINE/WEBROOT/APPHOST/{name}"),
+        application_id: format!("/LM/W3SVC/{}/ROOT{below}", place.site_id),
+        config_path: format!("MACHINE/WEBROOT/APPHOST/{}{below}", place.site),
+        virtual_path: place.path,
+        site_name: place.site,
+        site_id: place.site_id,
+        app_pool: place.pool,
         name,
         max_request_body: Some(config.map_or(web_config::DEFAULT_CONTENT_LENGTH, |c| c.max_content_length)),
         web_sockets: config.is_none_or(|config| config.web_sockets),
@@ -177,7 +188,8 @@ fn changes(
     configured: &[(String, String)],
     inherited: &Inherited,
 ) -> Changes {
-    let mut worker = worker_variables(app);
+    let mut worker = options.variables.clone();
+    worker.extend(worker_variables(app));
     if std::io::IsTerminal::is_terminal(&std::io::stdout())
         && inherited.get("DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION").is_none()
     {

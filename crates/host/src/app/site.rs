@@ -1,10 +1,11 @@
-//! The site that `mews run` makes up: one application in one pool, from a folder and the command line.
+//! An application: its folder, and what is said about it on the command line or in the host's configuration.
 //!
-//! Resolved anew before each start, since the folder may have changed.
+//! Resolved anew before each start, since the folder may have changed, or be a link that leads elsewhere now.
 
 use std::path::{Path, PathBuf};
 
 use mews_model::environment::Inherited;
+use mews_model::server_config::{Application, Pool, Site as ConfiguredSite};
 use mews_model::web_config::{self, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
@@ -18,8 +19,8 @@ use super::runtime_config;
 use crate::control::{AnswerRules, Launch};
 use crate::edge::EdgeSpec;
 
-/// What the command line says about the site.
-#[derive(Clone, Debug)]
+/// What is said about an application outside of its folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SiteOptions {
     /// The folder, or the app's .dll.
     pub(crate) path: PathBuf,
@@ -35,14 +36,32 @@ pub(crate) struct SiteOptions {
     pub(crate) io_threads: Option<u16>,
     /// What stands between clients and the app.
     pub(crate) edge: EdgeSpec,
+    /// Variables for the worker and the app.
+    pub(crate) variables: Vec<(String, String)>,
+    /// Its place among sites and pools; made up from the app's name when `None`.
+    pub(crate) place: Option<Place>,
 }
 
-/// A folder that was found and can be resolved again and again.
+/// Where an application belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The site's name.
+    pub(crate) site: String,
+    /// The site's number.
+    pub(crate) site_id: u32,
+    /// `/`, or the path below which the app lies.
+    pub(crate) path: String,
+    /// The application pool's name.
+    pub(crate) pool: String,
+}
+
+/// A folder that can be resolved again and again.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     options: SiteOptions,
-    /// As it was named: links in it are followed at each start, so that a switched link is another release.
+    /// Absolute; links in it are followed at each start.
     folder: PathBuf,
+    /// The app's .dll, if it was named.
     dll: Option<PathBuf>,
 }
 
@@ -103,7 +122,25 @@ impl Site {
         Ok(Self { options, folder, dll })
     }
 
-    /// The folder, as it was named.
+    /// An application of a configured site. Its folder need not be there yet.
+    pub(crate) fn configured_in(site: &ConfiguredSite, application: &Application, pool: &Pool) -> Self {
+        let place = Place {
+            site: site.name.clone(),
+            site_id: site.id,
+            path: application.path.clone(),
+            pool: pool.name.clone(),
+        };
+        let options = SiteOptions {
+            path: application.physical_path.clone(),
+            hosting_model: application.hosting_model,
+            variables: pool.environment.clone(),
+            place: Some(place),
+            ..SiteOptions::default()
+        };
+        Self { folder: application.physical_path.clone(), options, dll: None }
+    }
+
+    /// The folder, as it was named: links in it may lead elsewhere later.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -115,7 +152,7 @@ impl Site {
 
     /// Reads what is there now.
     pub(crate) fn resolve(&self) -> Result<Plan, ResolveError> {
-        let inherited = environment::inherited();
+        let inherited = self.inherited();
         let folder = folder::follow(&self.folder).map_err(ResolveError::Other)?;
         let base = self.base(&folder, &inherited)?;
         let base = Base { model: self.options.hosting_model.unwrap_or(base.model), ..base };
@@ -123,6 +160,10 @@ impl Site {
             runtime_config::check(dll)?;
         }
         plan::make(base, &self.options, &folder, &inherited)
+    }
+
+    fn inherited(&self) -> Inherited {
+        environment::inherited().with(&self.options.variables)
     }
 
     fn base(&self, folder: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
@@ -203,6 +244,6 @@ impl Site {
     /// How the host answers, as far as that is known without a folder that can be resolved.
     pub(crate) fn answers(&self) -> AnswerRules {
         let folder = folder::follow(&self.folder).unwrap_or_else(|_| self.folder.clone());
-        rules::answers(None, &self.options, &folder, &environment::inherited())
+        rules::answers(None, &self.options, &folder, &self.inherited())
     }
 }

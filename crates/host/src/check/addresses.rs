@@ -41,9 +41,9 @@ pub(super) fn check(option: Option<&str>, report: &mut Report) -> Result<(), Fat
 
 /// Why some of them cannot be listened on.
 fn bind(urls: &[ListenUrl]) -> Vec<String> {
-    let Err(first) = listeners::bind(urls) else { return Vec::new() };
+    let Err(first) = listeners::check(urls) else { return Vec::new() };
     // One after the other, so that each problem is told and not the first alone.
-    let each = urls.iter().filter_map(|url| listeners::bind(std::slice::from_ref(url)).err());
+    let each = urls.iter().filter_map(|url| listeners::check(std::slice::from_ref(url)).err());
     let each: Vec<String> = each.map(|error| error.to_string()).collect();
     if each.is_empty() { vec![first.to_string()] } else { each }
 }

@@ -28,7 +28,6 @@ use self::problem::Problem;
 use self::report::Report;
 use crate::app::{Hosting, Plan, ResolveError, Site, SiteOptions};
 use crate::cli::CheckArguments;
-use crate::edge::EdgeSpec;
 use crate::fatal::Fatal;
 use crate::stdout;
 
@@ -48,9 +47,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
                 hosting_model: arguments.hosting_model,
                 environment: arguments.environment.clone(),
                 urls: arguments.urls.clone(),
-                args: Vec::new(),
-                io_threads: None,
-                edge: EdgeSpec::default(),
+                ..SiteOptions::default()
             },
             "as --hosting-model says",
             &mut report,

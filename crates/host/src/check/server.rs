@@ -13,7 +13,6 @@ use super::problem::Problem;
 use super::report::{Report, count};
 use crate::app::SiteOptions;
 use crate::cli::CheckArguments;
-use crate::edge::EdgeSpec;
 use crate::fatal::Fatal;
 use crate::serve_config::{self, LoadError};
 
@@ -101,10 +100,7 @@ fn one(config: &ServerConfig, site: &Site, application: &Application) -> Checked
         path: application.physical_path.clone(),
         hosting_model: application.hosting_model,
         environment: environment.map(|(_, value)| value.clone()),
-        urls: None,
-        args: Vec::new(),
-        io_threads: None,
-        edge: EdgeSpec::default(),
+        ..SiteOptions::default()
     };
     super::folder(options, "as the configuration says", &mut report);
     let path = application.path.trim_end_matches('/');

@@ -3,12 +3,14 @@
 mod check;
 mod explain;
 mod run;
+mod serve;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use check::CheckArguments;
 pub(crate) use explain::ExplainArguments;
 pub(crate) use run::RunArguments;
+pub(crate) use serve::ServeArguments;
 
 /// Application host for ASP.NET Core.
 #[derive(Debug, Parser)]
@@ -22,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Host one app folder in the foreground
     Run(RunArguments),
+    /// Host the sites and application pools of a configuration file
+    Serve(ServeArguments),
     /// Find what is wrong with an app folder, without starting anything
     Check(CheckArguments),
     /// Tell what a status or an event's number means, and what to do

@@ -4,8 +4,9 @@ mod protocol;
 mod rules;
 
 pub(crate) use protocol::{
-    AppSpec, Authentication, ConfiguredVariables, FailurePage, Launch, ListenerSpec, ProcessSpec, Report,
-    Role, StdoutLog, SupervisorMessage, WorkerMessage, WorkerSpec,
+    AppSpec, Authentication, ConfiguredVariables, Ending, FailurePage, Launch, ListenerSpec, OfflinePage,
+    PageSpec, ProcessSpec, Report, Role, StdoutLog, SupervisorMessage, TlsId, TlsSpecs, Vitals,
+    WorkerMessage, WorkerSpec,
 };
 pub(crate) use rules::{AnswerRules, Audience, SiteRules};
 

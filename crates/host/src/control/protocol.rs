@@ -21,8 +21,8 @@ pub(crate) struct WorkerSpec {
     pub(crate) role: Role,
     /// The sockets that come with the message, in order.
     pub(crate) listeners: Vec<ListenerSpec>,
-    /// What TLS listeners need, if there are any.
-    pub(crate) tls: Option<TlsSpec>,
+    /// What TLS listeners need.
+    pub(crate) tls: TlsSpecs,
     /// What stands between clients and the app.
     pub(crate) edge: EdgeSpec,
     /// How its own log lines look.
@@ -38,17 +38,39 @@ pub(crate) enum Role {
     Application(Box<AppSpec>),
     /// Hosts an app out-of-process: starts its processes and forwards to them.
     OutOfProcess(Box<ProcessSpec>),
-    /// Answers every request with a failure.
-    FailurePage(Box<FailurePage>),
+    /// Answers every request with a page.
+    Page(PageSpec),
 }
+
+/// What a page worker answers with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum PageSpec {
+    /// A failure.
+    Failure(Box<FailurePage>),
+    /// The file `app_offline.htm`.
+    Offline(OfflinePage),
+}
+
+/// Where the file `app_offline.htm` is, and what belongs to its answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OfflinePage {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// `customHeaders`.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// Names the certificates of a group of listeners for the life of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct TlsId(pub(crate) u32);
 
 /// One listening socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ListenerSpec {
     /// The URL it listens for, with its real port; two sockets may share one.
     pub(crate) url: String,
-    /// Whether TLS is spoken on it.
-    pub(crate) tls: bool,
+    /// What TLS there works with; `None` = plain HTTP.
+    pub(crate) tls: Option<TlsId>,
 }
 
 /// The app.
@@ -141,6 +163,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) capture: bool,
     /// The files that it goes to as well.
     pub(crate) stdout_log: Option<StdoutLog>,
+    /// Whether the processes are started before the worker says that it has started; otherwise with their first requests.
+    pub(crate) eager: bool,
     /// Whether the processes' `Connection` header reaches clients (`forwardResponseConnectionHeader`).
     pub(crate) forward_connection_header: bool,
 }
@@ -180,15 +204,31 @@ pub(crate) struct FailurePage {
     pub(crate) rules: AnswerRules,
 }
 
+/// Certificates, each with the name by which listeners refer to them.
+pub(crate) type TlsSpecs = Vec<(TlsId, TlsSpec)>;
+
 /// Supervisor to worker, after the spec.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum SupervisorMessage {
     /// Stop taking connections, finish what there is, and end.
-    Stop,
-    /// Show this failure from now on (role `FailurePage` only).
-    ShowFailure(Box<FailurePage>),
+    Stop(Ending),
+    /// Show this from now on (role `Page` only).
+    Show(PageSpec),
     /// Use these certificates for TLS handshakes from now on.
-    Certificates(TlsSpec),
+    Certificates(TlsId, TlsSpec),
+    /// Answer with `Alive` once every I/O thread has been seen to run.
+    Ping(u64),
+}
+
+/// Why a worker is to end, and so what becomes of clients that are about to send a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Ending {
+    /// Another worker takes the connections, now or later: they are answered once more.
+    Replaced,
+    /// The app was taken offline: they are answered with the file.
+    Offline(OfflinePage),
+    /// The host stops.
+    HostStops,
 }
 
 /// Worker to supervisor.
@@ -215,6 +255,10 @@ pub(crate) enum WorkerMessage {
     /// The programs that run for the worker now (role `OutOfProcess` only): the ids of their processes, which
     /// are those of their sessions.
     Programs(Vec<u32>),
+    /// Every I/O thread runs.
+    Alive(Vitals),
+    /// After `Stop`: no connections are taken any more.
+    Closed,
     /// The app stops of its own accord: requests are not taken any more.
     Stopping,
     /// The app has ended; the worker ends next.
@@ -222,6 +266,19 @@ pub(crate) enum WorkerMessage {
         /// What the app's `Main` returned.
         exit_code: i32,
     },
+}
+
+/// What a worker tells of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vitals {
+    /// The number of the ping that this answers.
+    pub(crate) ping: u64,
+    /// Requests that it has begun.
+    pub(crate) requests: u64,
+    /// Connections with a request in progress, WebSockets included.
+    pub(crate) busy: u64,
+    /// Open connections.
+    pub(crate) connections: u64,
 }
 
 /// What a report is about.

@@ -1,10 +1,14 @@
 //! The listening sockets: bound by the supervisor before anything is started, and never closed by a
 //! worker's end. Connections wait in the kernel's queue until some worker accepts them.
 
+mod address;
+
+pub(crate) use address::{Listening, Wanted, listen};
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use mews_model::url::{ListenHost, ListenUrl, Scheme};
+use mews_model::url::{ListenHost, ListenUrl};
 use mews_process::listening;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,8 +22,6 @@ const TRIES: usize = 16;
 pub(crate) struct Bound {
     /// The URL with the real port.
     pub(crate) url: String,
-    /// Whether TLS is to be spoken.
-    pub(crate) tls: bool,
     /// The socket. Non-blocking.
     pub(crate) socket: TcpListener,
 }
@@ -32,27 +34,25 @@ pub(crate) struct BindError {
     problem: String,
 }
 
-/// Binds all of them, or none.
-pub(crate) fn bind(urls: &[ListenUrl]) -> Result<Vec<Bound>, BindError> {
-    let mut bound = Vec::new();
-    for url in urls {
-        let sockets = match bind_url(url, urls) {
-            Ok(sockets) => sockets,
-            Err((address, error)) => {
-                return Err(BindError { url: url.to_string(), problem: explain(&error, address) });
-            }
-        };
-        for socket in sockets {
-            let port = socket.local_addr().map_or(url.port, |address| address.port());
-            let url = ListenUrl { port, ..url.clone() };
-            bound.push(Bound { url: url.to_string(), tls: url.scheme == Scheme::Https, socket });
-        }
-    }
-    Ok(bound)
+/// Whether all of these could be listened on now.
+pub(crate) fn check(urls: &[ListenUrl]) -> Result<(), BindError> {
+    let bound: Result<Vec<_>, _> = urls.iter().map(|url| bind_beside(url, urls)).collect();
+    bound.map(drop)
+}
+
+/// Binds the sockets of one URL of the list `all`.
+fn bind_beside(url: &ListenUrl, all: &[ListenUrl]) -> Result<Vec<Bound>, BindError> {
+    let sockets = bind_url(url, all)
+        .map_err(|(address, error)| BindError { url: url.to_string(), problem: explain(&error, address) })?;
+    let bound = sockets.into_iter().map(|socket| {
+        let port = socket.local_addr().map_or(url.port, |address| address.port());
+        Bound { url: ListenUrl { port, ..url.clone() }.to_string(), socket }
+    });
+    Ok(bound.collect())
 }
 
 /// The URLs of all sockets, each once.
-pub(crate) fn urls(bound: &[Bound]) -> Vec<String> {
+fn urls(bound: &[Bound]) -> Vec<String> {
     let mut urls: Vec<String> = bound.iter().map(|bound| bound.url.clone()).collect();
     urls.dedup();
     urls
@@ -66,14 +66,14 @@ fn bind_url(url: &ListenUrl, all: &[ListenUrl]) -> Result<Vec<TcpListener>, Fail
             // As with Kestrel, [::] takes IPv4 connections too, unless the list has another use for them.
             let v4 = ListenHost::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
             let only = all.iter().any(|other| other.host == v4 && other.port == url.port);
-            Ok(vec![listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), url.port), only)?])
+            Ok(vec![open(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), url.port), only)?])
         }
-        ListenHost::Ip(ip) => Ok(vec![listen(SocketAddr::new(*ip, url.port), true)?]),
+        ListenHost::Ip(ip) => Ok(vec![open(SocketAddr::new(*ip, url.port), true)?]),
         ListenHost::Any | ListenHost::Name(_) => {
             let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), url.port);
-            match listen(any, false) {
+            match open(any, false) {
                 Err((_, error)) if no_such_family(&error) => {
-                    Ok(vec![listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), url.port), true)?])
+                    Ok(vec![open(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), url.port), true)?])
                 }
                 listener => Ok(vec![listener?]),
             }
@@ -86,13 +86,13 @@ fn localhost(port: u16) -> Result<Vec<TcpListener>, Failed> {
     let mut tries = if port == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
-        let v4 = match listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), true) {
+        let v4 = match open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), true) {
             Ok(listener) => Some(listener),
             Err((_, error)) if no_such_family(&error) => None,
             Err(failed) => return Err(failed),
         };
         let port = v4.as_ref().and_then(|v4| v4.local_addr().ok()).map_or(port, |address| address.port());
-        match (listen(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port), true), v4) {
+        match (open(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port), true), v4) {
             (Ok(v6), v4) => return Ok(v4.into_iter().chain([v6]).collect()),
             (Err((_, error)), Some(v4)) if no_such_family(&error) => return Ok(vec![v4]),
             (Err((_, error)), Some(_)) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
@@ -101,8 +101,8 @@ fn localhost(port: u16) -> Result<Vec<TcpListener>, Failed> {
     }
 }
 
-fn listen(address: SocketAddr, v6_only: bool) -> Result<TcpListener, Failed> {
-    let open = || -> io::Result<TcpListener> {
+fn open(address: SocketAddr, v6_only: bool) -> Result<TcpListener, Failed> {
+    let bind = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
@@ -113,7 +113,7 @@ fn listen(address: SocketAddr, v6_only: bool) -> Result<TcpListener, Failed> {
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
-    open().map_err(|error| (address, error))
+    bind().map_err(|error| (address, error))
 }
 
 /// The machine has no IPv6 (or no IPv4), or no loopback address of that family.
@@ -153,7 +153,8 @@ mod tests {
     use mews_model::url::parse_urls;
 
     fn open(text: &str) -> Result<Vec<Bound>, BindError> {
-        bind(&parse_urls(text).unwrap())
+        let urls = parse_urls(text).unwrap();
+        bind_beside(&urls[0], &urls)
     }
 
     #[test]

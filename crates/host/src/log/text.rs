@@ -12,6 +12,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// The field that holds the number of a module event.
 pub(super) const EVENT_ID: &str = "event_id";
 
+/// The field that holds the name of the application pool a line is about.
+pub(super) const POOL: &str = "pool";
+
 /// Formats lines like `2026-01-01T00:00:00.000000Z  WARN [1005] the app did not stop in time pid=7`.
 pub(super) struct TextFormat;
 
@@ -46,6 +49,7 @@ pub(super) fn body(event: &Event<'_>) -> String {
     let mut body = String::new();
     // Writing to a `String` cannot fail.
     let _ = fields.id.map_or(Ok(()), |id| write!(body, " [{id}]"));
+    let _ = fields.pool.as_deref().map_or(Ok(()), |pool| write!(body, " {pool}:"));
     let _ = write!(body, " {}{}", fields.message, fields.others);
     body
 }
@@ -63,6 +67,7 @@ fn colour(level: Level) -> u8 {
 #[derive(Default)]
 struct Fields {
     id: Option<u64>,
+    pool: Option<String>,
     message: String,
     others: String,
 }
@@ -78,6 +83,18 @@ impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
         match (field.name(), u64::try_from(value)) {
             (EVENT_ID, Ok(id)) => self.id = Some(id),
+            _ => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            POOL => {
+                let mut tame = String::new();
+                // Writing to a `String` cannot fail.
+                let _ = Tame(&mut tame).write_str(value);
+                self.pool = Some(tame);
+            }
             _ => self.record_debug(field, &value),
         }
     }

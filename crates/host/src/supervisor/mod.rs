@@ -1,104 +1,101 @@
-//! The supervisor: performs what the lifecycle machine decides, and tells it what happens.
+//! The supervisor: performs what the lifecycle machines decide, and tells them what happens.
 //!
-//! One thread that waits in `poll` for signals, control messages, output of workers and its timer. It
-//! never parses a request, never loads CoreCLR, and never waits for a worker or for who reads its output.
+//! One thread that waits in `poll` for signals, control messages, output of workers, connections to pools without a
+//! worker, commands and its timers. It never parses a request, never loads CoreCLR, and never waits for a worker or for
+//! who reads its output.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `pool` | a pool: its machine, what is watched for it |
+//! | `worker`, `perform`, `converse` | worker processes: starting them, what they say |
+//! | `vitals` | asking workers whether they are alive |
+//! | `certificates` | certificate files that change |
+//! | `commands` | what `mews status`, `recycle` and the like ask for |
+//! | `orphans` | what workers leave behind |
 
+mod certificates;
+mod converse;
+mod host;
 mod orphans;
 mod perform;
 mod poller;
+mod pool;
+mod vitals;
 mod worker;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use mews_model::lifecycle::{AppPool, Effect, Event, Level, Moment, WorkerId};
-use mews_model::{Failure, HostingModel, StatusCode};
+use mews_model::lifecycle::Event;
 use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
+use rustix::event::PollFlags;
 
-use crate::app::{Outputs, Plan, Site, Watch};
-use crate::control::{AnswerRules, Report, WorkerMessage};
+use crate::app::Outputs;
 use crate::fatal::Fatal;
-use crate::listeners::{self, Bound};
 use crate::log::LogFormat;
-use crate::tls::Keeper;
+use crate::serve::Layout;
 
-use poller::{Ready, wait};
-use worker::{Kind, Worker};
+pub(crate) use pool::PoolSpec;
 
-/// How often the app's files are looked at while it does not run.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// How often certificate files are looked at.
-const TLS_LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long changed files must stay as they are before they are taken.
-const SETTLES_IN: Duration = Duration::from_millis(300);
+use host::Host;
+use poller::{Entry, Ready, Source, wait};
+use pool::Pool;
+
 /// How long the last output may take to be written before the supervisor ends.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// How long killed workers may take to be gone before the supervisor ends without them.
 const KILLED_COLLECTED: Duration = Duration::from_millis(500);
 
-/// The supervisor of one site.
+/// Names a pool for the life of the supervisor. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PoolKey(u32);
+
+/// The supervisor of one or many pools.
 pub(crate) struct Supervisor {
-    site: Site,
-    /// Resolved before anything was bound; taken by the first start.
-    first_plan: Option<Plan>,
-    bound: Vec<Bound>,
-    urls: Vec<String>,
-    /// The certificates, if https is served.
-    tls: Option<Keeper>,
-    next_tls_look: Option<Instant>,
-    log_format: LogFormat,
-    outputs: Outputs,
+    host: Host,
+    pools: BTreeMap<PoolKey, Pool>,
+    next_key: u32,
     signals: Signals,
-    pool: AppPool,
-    workers: BTreeMap<WorkerId, Worker>,
-    /// Events not yet fed to the machine.
-    events: VecDeque<Event>,
-    began: Instant,
-    timer: Option<Moment>,
-    watch: Watch,
-    next_look: Option<Instant>,
-    /// How failures are shown; as of the last start.
-    answers: AnswerRules,
-    shutdown_limit: Duration,
-    exit: Option<u8>,
+    next_tls_look: Option<Instant>,
+    stopping: bool,
 }
 
 impl Supervisor {
     /// Prepares; nothing is started yet.
-    pub(crate) fn new(
-        site: Site,
-        plan: Plan,
-        bound: Vec<Bound>,
-        tls: Option<Keeper>,
-        log_format: LogFormat,
-        outputs: Outputs,
-    ) -> io::Result<Self> {
-        Ok(Self {
-            urls: listeners::urls(&bound),
-            watch: Watch::new(site.folder()),
-            answers: plan.hosting.app().rules.answers.clone(),
-            shutdown_limit: plan.settings.shutdown_limit,
-            pool: AppPool::new(plan.settings),
+    pub(crate) fn new(layout: Layout, log_format: LogFormat, outputs: Outputs) -> io::Result<Self> {
+        for warning in &layout.warnings {
+            tracing::warn!("{warning}");
+        }
+        if !layout.config.sites.is_empty() {
+            let (sites, pools) = (layout.config.sites.len(), layout.pools.len());
+            let urls: Vec<String> = layout.listening.iter().flat_map(|listening| listening.urls()).collect();
+            let urls = urls.join(", ");
+            tracing::info!(
+                "serving {sites} sites in {pools} application pools on {urls} (pid {})",
+                std::process::id()
+            );
+        }
+        let mut supervisor = Self {
+            host: Host { began: Instant::now(), outputs, log_format, tls: layout.tls },
+            pools: BTreeMap::new(),
+            next_key: 0,
             signals: Signals::install()?,
-            first_plan: Some(plan),
-            workers: BTreeMap::new(),
-            events: VecDeque::new(),
-            began: Instant::now(),
-            timer: None,
-            next_look: None,
-            exit: None,
-            next_tls_look: tls
-                .as_ref()
-                .filter(|tls| tls.has_files())
-                .map(|_| Instant::now() + TLS_LOOK_EVERY),
-            tls,
-            site,
-            bound,
-            log_format,
-            outputs,
-        })
+            next_tls_look: None,
+            stopping: false,
+        };
+        for pool in layout.pools {
+            supervisor.add(pool);
+        }
+        Ok(supervisor)
+    }
+
+    fn add(&mut self, spec: PoolSpec) {
+        let mut pool = Pool::new(spec);
+        pool.begin();
+        self.pools.insert(PoolKey(self.next_key), pool);
+        self.next_key += 1;
     }
 
     /// Runs until stopped; the answer is the exit code.
@@ -106,185 +103,141 @@ impl Supervisor {
         if let Err(error) = descendants::become_subreaper() {
             tracing::warn!("what workers leave behind cannot be looked after: {error}");
         }
-        self.events.push_back(Event::Start);
         loop {
             self.feed();
-            if let Some(code) = self.exit {
-                break self.finish(code);
+            if self.stopping && self.pools.is_empty() {
+                break Ok(self.finish());
             }
-            let ready = wait(&self.signals, &self.workers, self.wait_limit())
+            let ready = wait(&self.signals, &self.entries(), self.wait_limit())
                 .map_err(|error| Fatal::failed(format!("waiting for events failed: {error}")))?;
             self.handle(&ready);
         }
     }
 
-    fn finish(mut self, code: u8) -> Result<u8, Fatal> {
-        self.collect_killed();
-        for worker in self.workers.values_mut() {
-            worker.relay_all(&self.outputs);
-        }
+    fn finish(self) -> u8 {
         tracing::info!("stopped");
-        self.outputs.stdout.flush(LAST_OUTPUT);
-        self.outputs.stderr.flush(LAST_OUTPUT);
-        Ok(code)
+        self.host.outputs.stdout.flush(LAST_OUTPUT);
+        self.host.outputs.stderr.flush(LAST_OUTPUT);
+        0
+    }
+
+    /// What to wait for.
+    fn entries(&self) -> Vec<Entry<'_>> {
+        let mut entries = Vec::new();
+        for (key, pool) in &self.pools {
+            for (id, worker) in &pool.workers {
+                for (descriptor, sends) in worker.descriptors() {
+                    let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+                    entries.push(Entry { source: Source::Worker(*key, *id), descriptor, flags });
+                }
+            }
+            if pool.machine.awaits_connection() {
+                let sockets = pool.spec.listening.iter().flat_map(|listening| listening.descriptors());
+                entries.extend(sockets.map(|descriptor| Entry {
+                    source: Source::Connection(*key),
+                    descriptor,
+                    flags: PollFlags::IN,
+                }));
+            }
+        }
+        entries
+    }
+
+    /// Does what the machines decide, and forgets the pools that are gone.
+    fn feed(&mut self) {
+        let mut gone = Vec::new();
+        for (key, pool) in &mut self.pools {
+            pool.feed(&self.host);
+            if pool.is_gone() {
+                gone.push(*key);
+            }
+        }
+        for key in gone {
+            if let Some(pool) = self.pools.remove(&key) {
+                self.dismiss(pool);
+            }
+        }
+        self.schedule_certificates();
     }
 
     /// Leaves no killed process behind as a zombie: whoever inherits them may not care.
-    fn collect_killed(&mut self) {
+    fn dismiss(&mut self, mut pool: Pool) {
         let end = Instant::now() + KILLED_COLLECTED;
-        while !self.workers.is_empty() && Instant::now() < end {
-            self.signals.take(SignalKind::Child);
-            for id in self.ended() {
-                if let Some(mut worker) = self.workers.remove(&id) {
-                    worker.relay_all(&self.outputs);
-                    self.end_programs(&worker);
-                }
-            }
+        loop {
+            let children: Vec<u32> =
+                self.children().into_iter().chain(pool.workers.values().map(worker::Worker::pid)).collect();
+            pool.reap(&children, &self.host);
             let left = end.saturating_duration_since(Instant::now());
-            if !self.workers.is_empty() && wait(&self.signals, &BTreeMap::new(), Some(left)).is_err() {
-                return;
+            if pool.workers.is_empty() || left.is_zero() {
+                break;
+            }
+            // Other pools' children are looked at by the next turn of the loop as well.
+            if wait(&self.signals, &[], Some(left)).is_err() {
+                break;
+            }
+            if self.signals.take(SignalKind::Child) > 0 {
+                self.reap();
             }
         }
-    }
-
-    fn now(&self) -> Moment {
-        Moment::at(self.began.elapsed())
-    }
-
-    fn feed(&mut self) {
-        while let Some(event) = self.events.pop_front() {
-            tracing::debug!(?event, "event");
-            let effects = self.pool.step(event, self.now());
-            for effect in effects {
-                self.perform(effect);
-            }
-        }
-        if self.pool.watches_files() {
-            let pause = if self.watch.is_settling() { SETTLES_IN } else { WATCH_EVERY };
-            self.next_look.get_or_insert_with(|| Instant::now() + pause);
-        } else {
-            self.next_look = None;
-        }
-    }
-
-    fn perform(&mut self, effect: Effect) {
-        tracing::debug!(?effect, "effect");
-        match effect {
-            Effect::SpawnWorker(id) => self.spawn_app(id),
-            Effect::SpawnFailurePage(id, failure) => self.spawn_page(id, failure),
-            Effect::UpdateFailurePage(id, failure) => self.update_page(id, failure),
-            Effect::StopWorker(id) => self.stop_worker(id),
-            Effect::KillWorker(id) => {
-                if let Some(worker) = self.workers.get_mut(&id) {
-                    worker.kill();
-                }
-            }
-            Effect::SetTimer(at) => self.timer = at,
-            Effect::Log { level: Level::Info, event_id, text } => tracing::info!(event_id, "{text}"),
-            Effect::Log { level: Level::Warn, event_id, text } => tracing::warn!(event_id, "{text}"),
-            Effect::Log { level: Level::Error, event_id, text } => tracing::error!(event_id, "{text}"),
-            Effect::Exit(code) => self.exit = Some(code),
+        for worker in pool.workers.values_mut() {
+            worker.relay_all(&self.host.outputs);
         }
     }
 
     fn wait_limit(&self) -> Option<Duration> {
-        let timer = self.timer.map(|at| at.since(self.now()));
-        let look = self.next_look.map(|at| at.saturating_duration_since(Instant::now()));
-        let tls = self.next_tls_look.map(|at| at.saturating_duration_since(Instant::now()));
-        timer.into_iter().chain(look).chain(tls).min()
+        let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
+        let next = pools.chain(self.next_tls_look).min();
+        next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     fn handle(&mut self, ready: &Ready) {
         if ready.stop {
             for _ in 0..self.signals.take(SignalKind::Stop) {
-                self.events.push_back(Event::StopRequested);
+                self.stop();
             }
         }
-        for id in &ready.workers {
-            self.converse(*id);
+        for source in &ready.sources {
+            match source {
+                Source::Worker(key, id) => {
+                    if let Some(pool) = self.pools.get_mut(key) {
+                        pool.converse(*id, &self.host);
+                    }
+                }
+                Source::Connection(key) => {
+                    if let Some(pool) = self.pools.get_mut(key) {
+                        pool.connection_waits();
+                    }
+                }
+            }
         }
         if ready.child {
             self.signals.take(SignalKind::Child);
             self.reap();
         }
-        if self.timer.is_some_and(|at| at <= self.now()) {
-            self.timer = None;
-            self.events.push_back(Event::TimerFired);
+        for pool in self.pools.values_mut() {
+            pool.tick(&self.host);
         }
         if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
-            self.next_tls_look = Some(Instant::now() + TLS_LOOK_EVERY);
             self.look_at_certificates();
         }
-        if self.next_look.is_some_and(|at| at <= Instant::now()) {
-            self.next_look = None;
-            if self.watch.changed() {
-                self.events.push_back(Event::FilesChanged);
-            }
+    }
+
+    /// Somebody asks to stop: once is gracefully.
+    fn stop(&mut self) {
+        if !self.stopping {
+            self.stopping = true;
+            tracing::info!("stopping");
+        }
+        for pool in self.pools.values_mut() {
+            pool.events.push_back(Event::StopRequested);
         }
     }
 
-    /// Reads what a worker printed and said, and sends what waits for it.
-    fn converse(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get_mut(&id) else { return };
-        worker.relay(&self.outputs);
-        worker.flush();
-        while let Some(message) = worker.receive() {
-            // What it printed before it said this is in the pipes by now, and belongs to it.
-            worker.relay_all(&self.outputs);
-            match message {
-                WorkerMessage::Started { app, dotnet, hostfxr } => {
-                    let line = worker.started(&self.urls, app.as_deref(), dotnet.as_deref());
-                    if let Some(hostfxr) = hostfxr {
-                        tracing::debug!("{hostfxr}");
-                    }
-                    if matches!(worker.kind(), Kind::App(_)) {
-                        self.events.push_back(Event::WorkerStarted(id));
-                    }
-                    // An out-of-process app starts with its first request only.
-                    let in_process = worker.kind() == Kind::App(HostingModel::InProcess);
-                    tracing::info!(event_id = in_process.then_some(1032), "{line}");
-                }
-                WorkerMessage::StartFailed(failure) => {
-                    let failure = worker.with_output(failure);
-                    self.events.push_back(Event::WorkerFailed(id, failure));
-                }
-                WorkerMessage::Report { kind: Report::Warning, text } => tracing::warn!("{text}"),
-                WorkerMessage::Report { kind: Report::CannotHost, text } => {
-                    // Managed code says this of its own accord and then lets the app end by an exception, so
-                    // it is known better here than it will be from the end.
-                    let cause = text.lines().next().unwrap_or_default().trim();
-                    let failure = Failure::new(StatusCode::START_FAILED, cause);
-                    let failure = failure.with_cure("Let the app use the default server.");
-                    self.events.push_back(Event::WorkerFailed(id, failure));
-                }
-                WorkerMessage::Report { text, .. } => worker.keep_report(text),
-                WorkerMessage::Programs(programs) => worker.set_programs(programs),
-                WorkerMessage::Stopping => {
-                    worker.stops_itself();
-                    self.events.push_back(Event::WorkerStopping(id));
-                }
-                WorkerMessage::Stopped { exit_code } => {
-                    let event_id = worker.stopped_event();
-                    tracing::info!(event_id, "the app has ended with exit code {exit_code}");
-                }
-            }
-        }
-    }
-
-    /// Workers whose processes have ended.
-    fn ended(&mut self) -> Vec<WorkerId> {
-        self.workers.iter_mut().filter_map(|(id, worker)| worker.has_ended().then_some(*id)).collect()
-    }
-
-    /// Looks which workers have ended. What they said last comes before that.
+    /// Looks which workers have ended.
     fn reap(&mut self) {
-        for id in self.ended() {
-            self.converse(id);
-            if let Some(mut worker) = self.workers.remove(&id) {
-                worker.relay_all(&self.outputs);
-                self.end_programs(&worker);
-                self.events.push_back(Event::WorkerExited(id, worker.exit()));
-            }
+        let children = self.children();
+        for pool in self.pools.values_mut() {
+            pool.reap(&children, &self.host);
         }
         self.reap_orphans();
     }

@@ -6,20 +6,21 @@ use mews_process::descendants::{self, Orphans};
 use super::Supervisor;
 use super::worker::{Kind, Worker};
 
-impl Supervisor {
-    /// Ends what came from a worker that has ended. The programs of an out-of-process app died with it; what these
-    /// had started did not. An in-process app's own children are its own affair.
-    pub(super) fn end_programs(&self, worker: &Worker) {
-        if worker.kind() != Kind::App(HostingModel::OutOfProcess) {
-            return;
-        }
-        let from = Orphans::Of { worker: worker.pid(), sessions: worker.programs() };
-        let left = descendants::end_orphans(from, &self.children());
-        if !left.is_empty() {
-            tracing::warn!("processes that the app had started could not be ended: {left:?}");
-        }
+/// Ends what came from a worker that has ended. The programs of an out-of-process app died with it; what these
+/// had started did not. An in-process app's own children are its own affair. `children` are all workers that live.
+pub(super) fn end_programs(worker: &Worker, children: &[u32]) {
+    if worker.kind() != Kind::App(HostingModel::OutOfProcess) {
+        return;
     }
+    let others: Vec<u32> = children.iter().copied().filter(|pid| *pid != worker.pid()).collect();
+    let from = Orphans::Of { worker: worker.pid(), sessions: worker.programs() };
+    let left = descendants::end_orphans(from, &others);
+    if !left.is_empty() {
+        tracing::warn!("processes that the app had started could not be ended: {left:?}");
+    }
+}
 
+impl Supervisor {
     /// Takes whatever else has ended from the process table.
     pub(super) fn reap_orphans(&self) {
         let reaped = descendants::reap_orphans(&self.children());
@@ -28,7 +29,8 @@ impl Supervisor {
         }
     }
 
-    fn children(&self) -> Vec<u32> {
-        self.workers.values().map(Worker::pid).collect()
+    /// The processes of all workers.
+    pub(super) fn children(&self) -> Vec<u32> {
+        self.pools.values().flat_map(|pool| pool.workers.values()).map(Worker::pid).collect()
     }
 }

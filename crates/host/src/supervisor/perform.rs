@@ -4,17 +4,18 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use mews_model::lifecycle::{Event, Exit, WorkerId};
+use mews_model::lifecycle::{Event, Exit, Leave, Level, Limits, Shown, WorkerId};
 use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::child::Spawn;
 
-use super::Supervisor;
+use super::host::Host;
+use super::pool::Pool;
 use super::worker::{Kind, Worker};
 use crate::app::{Hosting, ResolveError, open_log};
 use crate::control::{
-    ControlError, FailurePage, ListenerSpec, Role, StdoutLog, SupervisorMessage, WorkerSpec, encode,
+    ControlError, Ending, FailurePage, ListenerSpec, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
+    SupervisorMessage, WorkerSpec, encode,
 };
-use crate::tls::News;
 
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -25,21 +26,21 @@ enum SpawnError {
     Control(#[from] ControlError),
 }
 
-impl Supervisor {
+impl Pool {
     /// Starts a worker for the app as the folder is now.
-    pub(super) fn spawn_app(&mut self, id: WorkerId) {
-        let plan = match self.first_plan.take() {
+    pub(super) fn spawn_app(&mut self, id: WorkerId, eager: bool, host: &Host) {
+        let plan = match self.spec.plan.take() {
             Some(plan) => plan,
             None => {
                 // Before reading, so that a change during the start is noticed after it.
                 self.watch.reset();
-                match self.site.resolve() {
+                match self.spec.site.resolve() {
                     Ok(plan) => plan,
                     Err(error) => {
-                        self.answers = self.site.answers();
+                        self.answers = self.spec.site.answers();
                         // What has one cause only is logged with the failed start.
                         if matches!(error, ResolveError::WebConfig(_)) {
-                            tracing::error!(event_id = 1034, "{error}");
+                            self.log(Level::Error, Some(1034), &error.to_string());
                         }
                         return self.never_ran(id, error.failure());
                     }
@@ -47,10 +48,14 @@ impl Supervisor {
             }
         };
         for warning in &plan.warnings {
-            tracing::warn!("{warning}");
+            self.log(Level::Warn, None, warning);
         }
-        self.pool.configure(plan.settings);
-        self.shutdown_limit = plan.settings.shutdown_limit;
+        self.limits = Limits {
+            startup: self.spec.startup_limit.unwrap_or(plan.limits.startup),
+            shutdown: self.spec.shutdown_limit.unwrap_or(plan.limits.shutdown),
+        };
+        self.machine.set_limits(self.limits);
+        self.keeps_running = plan.keeps_running;
         self.answers = plan.hosting.app().rules.answers.clone();
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
@@ -59,12 +64,14 @@ impl Supervisor {
             ..Spawn::default()
         };
         let name = plan.hosting.app().name.clone();
-        tracing::info!("starting {name}");
+        self.log(Level::Info, None, &format!("starting {name}"));
         let (model, role) = match plan.hosting {
             Hosting::InProcess(app) => (HostingModel::InProcess, Role::Application(app)),
-            Hosting::OutOfProcess(spec) => (HostingModel::OutOfProcess, Role::OutOfProcess(spec)),
+            Hosting::OutOfProcess(spec) => {
+                (HostingModel::OutOfProcess, Role::OutOfProcess(Box::new(ProcessSpec { eager, ..*spec })))
+            }
         };
-        let started = self.spawn(id, Kind::App(model), &name, &spawn, role, plan.stdout_log.as_ref());
+        let started = self.spawn(id, Kind::App(model), &name, &spawn, role, plan.stdout_log.as_ref(), host);
         if let Err(error) = started {
             let failure =
                 Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
@@ -72,58 +79,40 @@ impl Supervisor {
         }
     }
 
-    /// Starts a worker that shows a failure.
-    pub(super) fn spawn_page(&mut self, id: WorkerId, failure: Failure) {
+    /// Starts a worker that shows a page.
+    pub(super) fn spawn_page(&mut self, id: WorkerId, shown: Shown, host: &Host) {
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
             environment: std::env::vars_os().collect(),
             ..Spawn::default()
         };
-        let role = Role::FailurePage(Box::new(self.page(failure)));
-        if let Err(error) = self.spawn(id, Kind::Page, "failure page", &spawn, role, None) {
+        let name = if shown == Shown::Offline { "app_offline.htm" } else { "the failure" };
+        let role = Role::Page(self.page(shown, host));
+        if let Err(error) = self.spawn(id, Kind::Page, name, &spawn, role, None, host) {
             self.never_ran(id, Failure::new(StatusCode::START_FAILED, error.to_string()));
         }
     }
 
-    /// Tells a worker to show another failure.
-    pub(super) fn update_page(&mut self, id: WorkerId, failure: Failure) {
-        let page = self.page(failure);
-        self.tell(id, &SupervisorMessage::ShowFailure(Box::new(page)));
+    /// Tells a worker to show something else.
+    pub(super) fn update_page(&mut self, id: WorkerId, shown: Shown, host: &Host) {
+        let page = self.page(shown, host);
+        self.tell(id, &SupervisorMessage::Show(page));
     }
 
     /// Tells a worker to stop.
-    pub(super) fn stop_worker(&mut self, id: WorkerId) {
+    pub(super) fn stop_worker(&mut self, id: WorkerId, why: Leave) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.told_to_stop();
         }
-        self.tell(id, &SupervisorMessage::Stop);
-    }
-
-    /// Looks whether certificate files have changed, and tells the workers.
-    pub(super) fn look_at_certificates(&mut self) {
-        let Some(keeper) = &mut self.tls else { return };
-        let spec = match keeper.look() {
-            None => return,
-            Some(News::Broken(problem)) => {
-                tracing::error!("{problem}; the certificates in use stay until the files are mended");
-                return;
-            }
-            Some(News::Changed(warnings)) => {
-                for warning in warnings {
-                    tracing::warn!("{warning}");
-                }
-                keeper.spec().clone()
-            }
+        let why = match why {
+            Leave::Replaced => Ending::Replaced,
+            Leave::Offline => Ending::Offline(self.offline_page()),
+            Leave::Ending => Ending::HostStops,
         };
-        tracing::info!("certificate files have changed; new connections use them");
-        let message = SupervisorMessage::Certificates(spec);
-        let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
-        for id in workers {
-            self.tell(id, &message);
-        }
+        self.tell(id, &SupervisorMessage::Stop(why));
     }
 
-    fn tell(&mut self, id: WorkerId, message: &SupervisorMessage) {
+    pub(super) fn tell(&mut self, id: WorkerId, message: &SupervisorMessage) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         match encode(message) {
             Ok(payload) => worker.send(&payload),
@@ -131,14 +120,20 @@ impl Supervisor {
         }
     }
 
-    /// What clients see of a failure.
-    fn page(&self, failure: Failure) -> FailurePage {
-        let now = self.now();
-        FailurePage {
-            failure,
-            retry_after: self.pool.retry_at().map(|at| at.since(now)),
-            rules: self.answers.clone(),
+    /// What clients see instead of the app.
+    fn page(&self, shown: Shown, host: &Host) -> PageSpec {
+        match shown {
+            Shown::Offline => PageSpec::Offline(self.offline_page()),
+            Shown::Failure(failure) => PageSpec::Failure(Box::new(FailurePage {
+                failure,
+                retry_after: self.machine.retry_at().map(|at| at.since(host.now())),
+                rules: self.answers.clone(),
+            })),
         }
+    }
+
+    fn offline_page(&self) -> OfflinePage {
+        OfflinePage { file: self.watch.offline_file(), headers: self.answers.headers.clone() }
     }
 
     /// The machine is told about an end, as of every worker that it asked for.
@@ -148,6 +143,7 @@ impl Supervisor {
         self.events.push_back(Event::WorkerExited(id, exit));
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what a worker is made of")]
     fn spawn(
         &mut self,
         id: WorkerId,
@@ -156,19 +152,25 @@ impl Supervisor {
         spawn: &Spawn,
         role: Role,
         log: Option<&StdoutLog>,
+        host: &Host,
     ) -> Result<(), SpawnError> {
-        let listeners = self.bound.iter();
+        let mut listeners = Vec::new();
+        let mut sockets = Vec::new();
+        for listening in &self.spec.listening {
+            for bound in listening.bound() {
+                listeners.push(ListenerSpec { url: bound.url.clone(), tls: listening.tls() });
+                sockets.push(OwnedFd::from(bound.socket.try_clone()?));
+            }
+        }
         let spec = WorkerSpec {
             role,
-            listeners: listeners.map(|b| ListenerSpec { url: b.url.clone(), tls: b.tls }).collect(),
-            tls: self.tls.as_ref().map(|tls| tls.spec().clone()),
-            edge: self.site.edge().clone(),
-            log_format: self.log_format,
-            shutdown_limit: self.shutdown_limit,
+            listeners,
+            tls: host.tls_specs(self.spec.listening.iter().filter_map(|listening| listening.tls())),
+            edge: self.spec.site.edge().clone(),
+            log_format: host.log_format,
+            shutdown_limit: self.limits.shutdown,
         };
         let payload = encode(&spec)?;
-        let sockets = self.bound.iter().map(|bound| Ok(OwnedFd::from(bound.socket.try_clone()?)));
-        let sockets = sockets.collect::<io::Result<Vec<OwnedFd>>>()?;
         let (mut child, mut connections) = spawn.start()?;
         if let Err(error) = connections.sender.queue(&payload, sockets) {
             child.kill();
@@ -179,7 +181,7 @@ impl Supervisor {
         let log = log.and_then(|log| match open_log(log, child.pid()) {
             Ok(file) => Some(file),
             Err(error) => {
-                tracing::warn!(event_id = 1026, "{error}");
+                self.log(Level::Warn, Some(1026), &error.to_string());
                 None
             }
         });

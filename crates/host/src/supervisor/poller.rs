@@ -1,7 +1,7 @@
 //! Waits for anything to happen.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use mews_model::lifecycle::WorkerId;
@@ -9,7 +9,16 @@ use mews_process::signals::Signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::worker::Worker;
+use super::PoolKey;
+
+/// Whose descriptor it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// A worker that said or printed something, or takes messages again.
+    Worker(PoolKey, WorkerId),
+    /// A socket of a pool whose app does not run, and that somebody connects to.
+    Connection(PoolKey),
+}
 
 /// What happened.
 #[derive(Debug, Default)]
@@ -18,45 +27,43 @@ pub(super) struct Ready {
     pub(super) stop: bool,
     /// A child may have ended.
     pub(super) child: bool,
-    /// Workers that said or printed something, or take messages again.
-    pub(super) workers: Vec<WorkerId>,
+    /// Everything else, each once.
+    pub(super) sources: Vec<Source>,
+}
+
+/// A descriptor to wait for.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) source: Source,
+    pub(super) descriptor: BorrowedFd<'a>,
+    /// Whether something waits to be read, and to be written.
+    pub(super) flags: PollFlags,
 }
 
 /// Waits until something happens or the limit is over; for ever without a limit.
-pub(super) fn wait(
-    signals: &Signals,
-    workers: &BTreeMap<WorkerId, Worker>,
-    limit: Option<Duration>,
-) -> io::Result<Ready> {
+pub(super) fn wait(signals: &Signals, entries: &[Entry<'_>], limit: Option<Duration>) -> io::Result<Ready> {
     let [stop, child] = signals.descriptors();
-    let mut owners = Vec::new();
-    let mut entries =
-        vec![PollFd::from_borrowed_fd(stop, PollFlags::IN), PollFd::from_borrowed_fd(child, PollFlags::IN)];
-    for (id, worker) in workers {
-        for (descriptor, sends) in worker.descriptors() {
-            let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            entries.push(PollFd::from_borrowed_fd(descriptor, flags));
-            owners.push(*id);
-        }
-    }
+    let mut polled = Vec::with_capacity(entries.len() + 2);
+    polled.push(PollFd::from_borrowed_fd(stop, PollFlags::IN));
+    polled.push(PollFd::from_borrowed_fd(child, PollFlags::IN));
+    polled.extend(entries.iter().map(|entry| PollFd::from_borrowed_fd(entry.descriptor, entry.flags)));
     // A moment longer than asked for, so that the timer is due when the wait is over.
     let limit = limit.map(|limit| limit + Duration::from_millis(1));
     let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-    match poll(&mut entries, limit.as_ref()) {
+    match poll(&mut polled, limit.as_ref()) {
         Ok(_) => {}
         Err(Errno::INTR) => return Ok(Ready::default()),
         Err(errno) => return Err(errno.into()),
     }
-    let mut happened = entries.iter().map(|entry| !entry.revents().is_empty());
+    let mut happened = polled.iter().map(|entry| !entry.revents().is_empty());
     let mut ready = Ready {
         stop: happened.next().unwrap_or(false),
         child: happened.next().unwrap_or(false),
-        workers: Vec::new(),
+        sources: Vec::new(),
     };
-    for (id, happened) in owners.into_iter().zip(happened) {
-        if happened && ready.workers.last() != Some(&id) {
-            ready.workers.push(id);
-        }
-    }
+    let sources = entries.iter().zip(happened).filter(|(_, happened)| *happened);
+    ready.sources.extend(sources.map(|(entry, _)| entry.source));
+    ready.sources.sort_unstable();
+    ready.sources.dedup();
     Ok(ready)
 }

@@ -10,6 +10,7 @@ use mews_process::child::{Child, Connections};
 use mews_process::handoff::{Received, Receiver, Sender};
 use mews_process::output::{LogFile, Source};
 
+use super::vitals::Pulse;
 use crate::app::{Output, Outputs, ending};
 use crate::control::{WorkerMessage, decode};
 
@@ -18,7 +19,7 @@ use crate::control::{WorkerMessage, decode};
 pub(super) enum Kind {
     /// It hosts the app.
     App(HostingModel),
-    /// It shows a failure page.
+    /// It shows a page.
     Page,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Worker {
     programs: Vec<u32>,
     /// Why its app ends, if that is known.
     stop: Option<Stop>,
+    pulse: Pulse,
 }
 
 /// Who wanted an app to stop, first.
@@ -71,7 +73,25 @@ impl Worker {
             report: None,
             programs: Vec::new(),
             stop: None,
+            pulse: Pulse::default(),
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    pub(super) fn pulse_mut(&mut self) -> &mut Pulse {
+        &mut self.pulse
+    }
+
+    /// Whether it is to end.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.stop.is_some()
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -179,7 +199,7 @@ impl Worker {
                 let dotnet = dotnet.map_or_else(String::new, |version| format!(", .NET {version}"));
                 format!("listening on {urls} — {}, {model}{dotnet} (pid {pid})", self.name)
             }
-            Kind::Page => format!("showing the failure on {urls} (pid {pid})"),
+            Kind::Page => format!("showing {} on {urls} (pid {pid})", self.name),
         }
     }
 

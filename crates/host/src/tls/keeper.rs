@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use mews_model::url::ListenUrl;
 use mews_server::tls::CertificateMaterial;
 
 use super::load::{self, Loaded};
-use super::options::TlsOptions;
+use super::source::Source;
 use super::{TlsProblem, TlsSpec, self_signed};
 
 /// How a file looks: device, inode, length, and its last change in seconds and nanoseconds.
@@ -17,7 +18,7 @@ type Stamp = Option<(u64, u64, u64, i64, i64)>;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    options: TlsOptions,
+    source: Source,
     /// Made here, because no certificate was named.
     stand_in: Option<CertificateMaterial>,
     spec: TlsSpec,
@@ -40,11 +41,11 @@ impl Keeper {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub(crate) fn new(options: TlsOptions, urls: &[ListenUrl]) -> Result<(Self, Vec<String>), TlsProblem> {
-        let stand_in = if options.tls_cert.is_empty() { Some(self_signed::make(urls)?) } else { None };
+    pub(crate) fn new(source: Source, urls: &[ListenUrl]) -> Result<(Self, Vec<String>), TlsProblem> {
+        let stand_in = if source.names_some() { None } else { Some(self_signed::make(urls)?) };
         // Before reading, so that a change while they are read is noticed after it.
-        let known = stamps(&options);
-        let Loaded { spec, mut warnings } = load::load(&options, stand_in.as_ref())?;
+        let known = stamps(&source);
+        let Loaded { spec, mut warnings } = load::load(&source, stand_in.as_ref())?;
         if stand_in.is_some() {
             warnings.push(
                 "https uses a SELF-SIGNED certificate for localhost, made now and for this run only: clients will not \
@@ -52,7 +53,7 @@ impl Keeper {
                     .to_owned(),
             );
         }
-        Ok((Self { options, stand_in, spec, known, changing: None }, warnings))
+        Ok((Self { source, stand_in, spec, known, changing: None }, warnings))
     }
 
     /// What workers use.
@@ -62,12 +63,12 @@ impl Keeper {
 
     /// Whether there are files that can change.
     pub(crate) fn has_files(&self) -> bool {
-        self.options.files().next().is_some()
+        !self.source.files().is_empty()
     }
 
     /// Looks. Files are read once they have looked the same twice: whoever replaces several of them is done.
     pub(crate) fn look(&mut self) -> Option<News> {
-        let now = stamps(&self.options);
+        let now = stamps(&self.source);
         if now == self.known {
             self.changing = None;
             return None;
@@ -78,7 +79,7 @@ impl Keeper {
         }
         self.changing = None;
         self.known = now;
-        match load::load(&self.options, self.stand_in.as_ref()) {
+        match load::load(&self.source, self.stand_in.as_ref()) {
             Ok(loaded) if loaded.spec == self.spec => None,
             Ok(loaded) => {
                 self.spec = loaded.spec;
@@ -89,20 +90,20 @@ impl Keeper {
     }
 }
 
-fn stamps(options: &TlsOptions) -> Vec<Stamp> {
-    let stamp = |path| {
+fn stamps(source: &Source) -> Vec<Stamp> {
+    let stamp = |path: &PathBuf| {
         let about = fs::metadata(path).ok()?;
         Some((about.dev(), about.ino(), about.len(), about.mtime(), about.mtime_nsec()))
     };
-    options.files().map(stamp).collect()
+    source.files().into_iter().map(stamp).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::*;
-    use crate::tls::options::ClientCertificates;
+    use crate::tls::options::{ClientCertificates, TlsOptions};
 
     struct Made {
         certificate: String,
@@ -130,13 +131,14 @@ mod tests {
     }
 
     fn refused(options: TlsOptions) -> String {
-        Keeper::new(options, &[]).map(drop).unwrap_err().to_string()
+        Keeper::new(Source::Options(options), &[]).map(drop).unwrap_err().to_string()
     }
 
     #[test]
     fn changed_files_are_taken_when_they_have_settled_and_broken_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut keeper, warnings) = Keeper::new(options(folder.path(), &make(&["a.test"])), &[]).unwrap();
+        let (mut keeper, warnings) =
+            Keeper::new(Source::Options(options(folder.path(), &make(&["a.test"]))), &[]).unwrap();
         assert!(warnings.is_empty() && keeper.has_files() && keeper.look().is_none());
         let first = keeper.spec().clone();
 
@@ -195,7 +197,8 @@ mod tests {
         assert!(refused(ca).contains("--client-ca"));
         // The key may lie in the certificate's file.
         let both = put(folder.path(), "both.pem", &format!("{}{}", one.key, one.certificate));
-        Keeper::new(TlsOptions { tls_cert: vec![both], tls_key: Vec::new(), ..good }, &[]).unwrap();
+        let options = TlsOptions { tls_cert: vec![both], tls_key: Vec::new(), ..good };
+        Keeper::new(Source::Options(options), &[]).unwrap();
     }
 
     #[test]
@@ -206,7 +209,7 @@ mod tests {
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
         let key = rcgen::KeyPair::generate().unwrap();
         let made = Made { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() };
-        let (_, warnings) = Keeper::new(options(folder.path(), &made), &[]).unwrap();
+        let (_, warnings) = Keeper::new(Source::Options(options(folder.path(), &made)), &[]).unwrap();
         assert!(
             warnings[0].contains("cert.pem: the certificate has expired on Jan  1 00:00:00 2002"),
             "{warnings:?}"
@@ -215,7 +218,7 @@ mod tests {
 
     #[test]
     fn without_a_certificate_one_is_made_and_said_loudly() {
-        let (keeper, warnings) = Keeper::new(TlsOptions::default(), &[]).unwrap();
+        let (keeper, warnings) = Keeper::new(Source::Options(TlsOptions::default()), &[]).unwrap();
         assert!(!keeper.has_files());
         assert!(warnings.iter().any(|warning| warning.contains("SELF-SIGNED")));
     }

@@ -1,13 +1,15 @@
 //! All files that the options name, read and checked against each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mews_model::server_config::CertificateFiles;
 use mews_server::tls::{CertificateFacts, CertificateMaterial, Tls, TlsError};
 use x509_parser::time::ASN1Time;
 
 use super::options::{ClientCertificates, TlsOptions};
-use super::{TlsProblem, TlsSpec, file};
+use super::source::Source;
+use super::{TlsProblem, TlsSpec, file, in_configuration};
 
 const CERT: &str = "--tls-cert";
 
@@ -18,34 +20,59 @@ pub(super) struct Loaded {
 }
 
 /// Reads everything. `stand_in` is used when no certificate is named.
-pub(super) fn load(
-    options: &TlsOptions,
-    stand_in: Option<&CertificateMaterial>,
-) -> Result<Loaded, TlsProblem> {
+pub(super) fn load(source: &Source, stand_in: Option<&CertificateMaterial>) -> Result<Loaded, TlsProblem> {
+    let loaded = read(source, stand_in);
+    if matches!(source, Source::Options(_)) {
+        return loaded;
+    }
+    let Loaded { spec, warnings } = loaded.map_err(TlsProblem::in_configuration)?;
+    Ok(Loaded { spec, warnings: warnings.iter().map(|warning| in_configuration(warning)).collect() })
+}
+
+fn read(source: &Source, stand_in: Option<&CertificateMaterial>) -> Result<Loaded, TlsProblem> {
     let mut warnings = Vec::new();
+    let mut certificates = match source {
+        Source::Options(options) => of_options(options, &mut warnings)?,
+        Source::Configured(configured) => {
+            let all = configured.certificates.iter();
+            all.map(|files| of_files(files, &mut warnings)).collect::<Result<_, _>>()?
+        }
+    };
+    certificates.extend(stand_in.cloned());
+    let clients = source.clients();
+    let client_ca = clients.authorities.map(file::authorities).transpose()?.unwrap_or_default();
+    if let (Some(path), ClientCertificates::None) = (clients.authorities, clients.asked) {
+        let text = "clients are not asked for certificates; add --client-certificates allow or require";
+        return Err(TlsProblem::of_file("--client-ca", path, text));
+    }
+    if clients.asked != ClientCertificates::None && client_ca.is_empty() {
+        warnings.push(
+            "clients' certificates of any origin are accepted, because there is no --client-ca; the app must judge them"
+                .to_owned(),
+        );
+    }
+    let spec = TlsSpec::new(certificates, clients.asked, client_ca);
+    // What is left are the trust anchors.
+    Tls::new(&spec.material()).map_err(|error| match clients.authorities {
+        Some(path) => TlsProblem::of_file("--client-ca", path, error.to_string()),
+        None => TlsProblem::of_option(CERT, error.to_string()),
+    })?;
+    Ok(Loaded { spec, warnings })
+}
+
+/// The certificates of a command line, where keys are named in the order of the certificates that need one.
+fn of_options(
+    options: &TlsOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<CertificateMaterial>, TlsProblem> {
     let password = options.tls_password_file.as_deref().map(password).transpose()?;
     let mut certificates = Vec::new();
     let mut keys = options.tls_key.iter();
     for (index, path) in options.tls_cert.iter().enumerate() {
         let read = file::certificate(path, password.as_deref())?;
-        let (key, key_path) = match read.key {
-            Some(key) => (key, path),
-            None => {
-                let key_path = keys.next().ok_or_else(|| {
-                    TlsProblem::of_file(
-                        CERT,
-                        path,
-                        "its private key is missing; name the key's file with --tls-key",
-                    )
-                })?;
-                (file::key(key_path)?, key_path)
-            }
-        };
-        let ocsp = options.tls_ocsp.get(index).map(|path| ocsp(path)).transpose()?;
-        let material = CertificateMaterial { chain: read.chain, key, ocsp };
-        let facts = material.check().map_err(|error| explain(&error, path, key_path))?;
-        warnings.extend(untimely(path, &facts));
-        certificates.push(material);
+        let key = if read.key.is_none() { keys.next() } else { None };
+        let ocsp = options.tls_ocsp.get(index).map(PathBuf::as_path);
+        certificates.push(material(path, read, key.map(PathBuf::as_path), ocsp, warnings)?);
     }
     if let Some(path) = keys.next() {
         return Err(TlsProblem::of_file(
@@ -57,25 +84,35 @@ pub(super) fn load(
     if let Some(path) = options.tls_ocsp.get(options.tls_cert.len()) {
         return Err(TlsProblem::of_file("--tls-ocsp", path, "there is no certificate for this response"));
     }
-    certificates.extend(stand_in.cloned());
-    let client_ca = options.client_ca.as_deref().map(file::authorities).transpose()?.unwrap_or_default();
-    if let (Some(path), ClientCertificates::None) = (&options.client_ca, options.client_certificates) {
-        let text = "clients are not asked for certificates; add --client-certificates allow or require";
-        return Err(TlsProblem::of_file("--client-ca", path, text));
-    }
-    if options.client_certificates != ClientCertificates::None && client_ca.is_empty() {
-        warnings.push(
-            "clients' certificates of any origin are accepted, because there is no --client-ca; the app must judge them"
-                .to_owned(),
-        );
-    }
-    let spec = TlsSpec::new(certificates, options.client_certificates, client_ca);
-    // What is left are the trust anchors.
-    Tls::new(&spec.material()).map_err(|error| match &options.client_ca {
-        Some(path) => TlsProblem::of_file("--client-ca", path, error.to_string()),
-        None => TlsProblem::of_option(CERT, error.to_string()),
-    })?;
-    Ok(Loaded { spec, warnings })
+    Ok(certificates)
+}
+
+/// A certificate of the host's configuration.
+fn of_files(files: &CertificateFiles, warnings: &mut Vec<String>) -> Result<CertificateMaterial, TlsProblem> {
+    let password = files.password_file.as_deref().map(password).transpose()?;
+    let read = file::certificate(&files.cert, password.as_deref())?;
+    material(&files.cert, read, files.key.as_deref(), files.ocsp.as_deref(), warnings)
+}
+
+fn material(
+    path: &Path,
+    read: file::CertificateFile,
+    key: Option<&Path>,
+    response: Option<&Path>,
+    warnings: &mut Vec<String>,
+) -> Result<CertificateMaterial, TlsProblem> {
+    let (key, key_path) = match (read.key, key) {
+        (Some(key), _) => (key, path),
+        (None, Some(key_path)) => (file::key(key_path)?, key_path),
+        (None, None) => {
+            let text = "its private key is missing; name the key's file with --tls-key";
+            return Err(TlsProblem::of_file(CERT, path, text));
+        }
+    };
+    let material = CertificateMaterial { chain: read.chain, key, ocsp: response.map(ocsp).transpose()? };
+    let facts = material.check().map_err(|error| explain(&error, path, key_path))?;
+    warnings.extend(untimely(path, &facts));
+    Ok(material)
 }
 
 /// The first line of the file.

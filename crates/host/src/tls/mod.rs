@@ -8,6 +8,7 @@
 //! | `pfx` | the certificate, its issuers and the key in a PKCS#12 archive |
 //! | `load` | all files together, with warnings |
 //! | `self_signed` | a certificate for when none is given |
+//! | `source` | which files: of the command line, or of sites |
 //! | `keeper` | notices changed files |
 //! | `spec` | the form that crosses to workers |
 
@@ -17,10 +18,12 @@ mod load;
 mod options;
 mod pfx;
 mod self_signed;
+mod source;
 mod spec;
 
 pub(crate) use keeper::{Keeper, News};
 pub(crate) use options::TlsOptions;
+pub(crate) use source::{Configured, Source};
 pub(crate) use spec::TlsSpec;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +43,18 @@ impl TlsProblem {
         Self { origin, path: Some(path.to_owned()), problem: problem.into() }
     }
 
+    /// The same, where the host's configuration names the files.
+    fn in_configuration(self) -> Self {
+        let origin = match self.origin {
+            "--tls-key" => "key",
+            "--tls-ocsp" => "ocsp",
+            "--tls-password-file" => "password_file",
+            "--client-ca" => "client_ca",
+            _ => "cert",
+        };
+        Self { origin, problem: in_configuration(&self.problem), ..self }
+    }
+
     fn of_option(origin: &'static str, problem: impl Into<String>) -> Self {
         Self { origin, path: None, problem: problem.into() }
     }
@@ -47,4 +62,20 @@ impl TlsProblem {
 
 fn shown(path: Option<&Path>) -> String {
     path.map_or_else(String::new, |path| format!(" {}", path.display()))
+}
+
+/// Names options as the host's configuration does.
+fn in_configuration(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (option, name) in [
+        ("--client-certificates allow or require", "client_certificates = \"allow\" or \"require\""),
+        ("--tls-password-file", "password_file"),
+        ("--tls-cert", "cert"),
+        ("--tls-key", "key"),
+        ("--tls-ocsp", "ocsp"),
+        ("--client-ca", "client_ca"),
+    ] {
+        text = text.replace(option, name);
+    }
+    text
 }

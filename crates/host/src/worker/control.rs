@@ -4,15 +4,15 @@
 //! stop message, or when the supervisor is gone, the process has its shutdown time limit and not more.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use mews_process::handoff::{Receiver, Sender};
-use mews_server::Tls;
+use mews_server::{Server, Tls};
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::control::{FailurePage, SupervisorMessage, WorkerMessage, decode, encode};
+use crate::control::{Ending, PageSpec, SupervisorMessage, TlsId, Vitals, WorkerMessage, decode, encode};
 use crate::tls::TlsSpec;
 
 /// After its limit the worker leaves the supervisor this long to end it, which names the reason in the log.
@@ -24,12 +24,14 @@ pub(crate) struct Control {
     shared: Arc<Shared>,
 }
 
-type OnStop = Box<dyn FnOnce() + Send>;
-type OnPage = Box<dyn Fn(&FailurePage) + Send + Sync>;
+type OnStop = Box<dyn FnOnce(Ending) + Send>;
+type OnPage = Box<dyn Fn(&PageSpec) + Send + Sync>;
 
 struct Shared {
-    /// What TLS listeners work with, if there are any.
-    tls: Option<Tls>,
+    /// What TLS listeners work with.
+    tls: Vec<(TlsId, Tls)>,
+    /// Whose I/O threads answer for the process.
+    server: OnceLock<Arc<Server>>,
     sender: Mutex<Sender>,
     stop: Mutex<Stop>,
     page: Mutex<Option<Arc<OnPage>>>,
@@ -37,7 +39,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Stop {
-    requested: bool,
+    requested: Option<Ending>,
     handler: Option<OnStop>,
 }
 
@@ -46,11 +48,12 @@ impl Control {
     pub(crate) fn start(
         sender: Sender,
         receiver: Receiver,
-        tls: Option<Tls>,
+        tls: Vec<(TlsId, Tls)>,
         limit: Duration,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             tls,
+            server: OnceLock::new(),
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
             page: Mutex::new(None),
@@ -72,25 +75,32 @@ impl Control {
         }
     }
 
+    /// From now on pings are answered for this server's threads. Before, they are answered at once: how long a start may
+    /// take is not theirs to judge.
+    pub(crate) fn answer_for(&self, server: &Arc<Server>) {
+        // There is one server in a process.
+        let _ = self.shared.server.set(Arc::clone(server));
+    }
+
     /// Calls `handler` once when the worker is to stop, on a thread of its own; now, if it already is.
     ///
     /// The handler starts a graceful stop and may wait for it. A later handler replaces one that was not
     /// called yet.
-    pub(crate) fn on_stop(&self, handler: impl FnOnce() + Send + 'static) {
+    pub(crate) fn on_stop(&self, handler: impl FnOnce(Ending) + Send + 'static) {
         let mut stop = lock(&self.shared.stop);
         stop.handler = Some(Box::new(handler));
-        if stop.requested {
-            call(stop.handler.take());
+        if let Some(why) = stop.requested.clone() {
+            call(stop.handler.take(), why);
         }
     }
 
     /// Whether the worker is to stop.
     pub(crate) fn stop_requested(&self) -> bool {
-        lock(&self.shared.stop).requested
+        lock(&self.shared.stop).requested.is_some()
     }
 
-    /// Calls `handler` whenever another failure is to be shown.
-    pub(crate) fn on_failure_page(&self, handler: impl Fn(&FailurePage) + Send + Sync + 'static) {
+    /// Calls `handler` whenever something else is to be shown.
+    pub(crate) fn on_page(&self, handler: impl Fn(&PageSpec) + Send + Sync + 'static) {
         *lock(&self.shared.page) = Some(Arc::new(Box::new(handler)));
     }
 
@@ -108,23 +118,43 @@ impl Control {
                 }
             };
             match message {
-                Ok(SupervisorMessage::Stop) => self.stop(limit),
-                Ok(SupervisorMessage::ShowFailure(page)) => {
+                Ok(SupervisorMessage::Stop(why)) => self.stop(why, limit),
+                Ok(SupervisorMessage::Show(page)) => {
                     let handler = lock(&self.shared.page).clone();
                     if let Some(handler) = handler {
                         handler(&page);
                     }
                 }
-                Ok(SupervisorMessage::Certificates(spec)) => self.replace_certificates(&spec),
+                Ok(SupervisorMessage::Certificates(of, spec)) => self.replace_certificates(of, &spec),
+                Ok(SupervisorMessage::Ping(ping)) => self.answer(ping),
                 Err(error) => tracing::warn!("{error}"),
             }
         }
     }
 
-    fn replace_certificates(&self, spec: &TlsSpec) {
-        let Some(tls) = &self.shared.tls else { return };
-        if let Err(error) = tls.replace(&spec.material()) {
-            tracing::error!("the new certificates cannot be used: {error}; those in use stay");
+    /// Answers a ping, from the I/O thread that was the last to take notice of it.
+    fn answer(&self, ping: u64) {
+        let Some(server) = self.shared.server.get() else {
+            return self.send(&WorkerMessage::Alive(Vitals { ping, ..Vitals::default() }));
+        };
+        let control = self.clone();
+        server.roll_call(move || {
+            let Some(server) = control.shared.server.get() else { return };
+            let stats = server.stats();
+            control.send(&WorkerMessage::Alive(Vitals {
+                ping,
+                requests: stats.requests,
+                busy: server.busy(),
+                connections: stats.connections,
+            }));
+        });
+    }
+
+    fn replace_certificates(&self, of: TlsId, spec: &TlsSpec) {
+        for (_, tls) in self.shared.tls.iter().filter(|(id, _)| *id == of) {
+            if let Err(error) = tls.replace(&spec.material()) {
+                tracing::error!("the new certificates cannot be used: {error}; those in use stay");
+            }
         }
     }
 
@@ -132,17 +162,17 @@ impl Control {
         if !self.stop_requested() {
             tracing::warn!("{text}");
         }
-        self.stop(limit);
+        self.stop(Ending::HostStops, limit);
     }
 
-    fn stop(&self, limit: Duration) {
+    fn stop(&self, why: Ending, limit: Duration) {
         {
             let mut stop = lock(&self.shared.stop);
-            if stop.requested {
+            if stop.requested.is_some() {
                 return;
             }
-            stop.requested = true;
-            call(stop.handler.take());
+            stop.requested = Some(why.clone());
+            call(stop.handler.take(), why);
         }
         let limit = limit.saturating_add(GRACE);
         let watchdog = thread::Builder::new().name("stop limit".to_owned()).spawn(move || {
@@ -158,9 +188,9 @@ impl Control {
 }
 
 /// On a thread of its own, so that a handler that hangs keeps nobody from the limit.
-fn call(handler: Option<OnStop>) {
+fn call(handler: Option<OnStop>, why: Ending) {
     let Some(handler) = handler else { return };
-    if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(handler) {
+    if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(move || handler(why)) {
         tracing::error!("no thread can be started to stop the app ({error}); ending the process");
         end_process();
     }

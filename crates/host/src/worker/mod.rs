@@ -1,10 +1,10 @@
 //! The worker process: one role, on the sockets it was handed.
 
 mod control;
-mod failure_page;
 mod filter;
 pub(crate) mod in_process;
 pub(crate) mod out_of_process;
+mod page;
 mod pages;
 
 use std::fs::File;
@@ -15,15 +15,18 @@ use std::time::Duration;
 
 use mews_process::handoff::{self, Receiver, Sender};
 use mews_server::Tls;
+use mews_server::tls::TlsError;
 
 pub(crate) use control::Control;
 
 use crate::app::Outputs;
-use crate::control::{ProcessSpec, Role, WorkerMessage, WorkerSpec, decode};
+use crate::control::{ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
 use crate::log::{self, LogTarget};
 
+/// When another worker takes over, connections may begin a last request for so long.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// How long the last output may take to be written before the worker ends.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
@@ -38,7 +41,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     // With output of others beside it, the log takes the same way out, so that lines stay whole.
     let outputs = match spec.role {
         Role::OutOfProcess(_) => Some(Outputs::of_process().map_err(Fatal::failed)?),
-        Role::Application(_) | Role::FailurePage(_) => None,
+        Role::Application(_) | Role::Page(_) => None,
     };
     let target =
         outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
@@ -47,7 +50,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     let edge = Edge::open(&spec.edge);
     let code = match spec.role {
         Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, &edge, outputs),
-        Role::FailurePage(page) => failure_page::run(&page, listeners, &control, &edge, spec.shutdown_limit),
+        Role::Page(page) => page::run(&page, listeners, &control, &edge, spec.shutdown_limit),
         Role::Application(app) => match in_process::run(&app, listeners, &control, &edge) {
             Ok(exit_code) => {
                 control.send(&WorkerMessage::Stopped { exit_code });
@@ -94,7 +97,10 @@ fn take_channel() -> io::Result<(Sender, Receiver)> {
     Ok(handoff::split(channel))
 }
 
-fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Option<Tls>, Vec<Listener>), Fatal> {
+/// What TLS listeners work with.
+type Certificates = Vec<(TlsId, Tls)>;
+
+fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Vec<Listener>), Fatal> {
     let message = receiver.recv().map_err(Fatal::failed)?;
     let Some(message) = message else {
         return Err(Fatal::failed("the supervisor ended before it said what to do"));
@@ -104,23 +110,18 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Option<Tls>, Vec
         let (told, came) = (spec.listeners.len(), message.descriptors.len());
         return Err(Fatal::failed(format!("{told} listening sockets were announced and {came} came")));
     }
-    let tls = spec.tls.as_ref().map(|tls| Tls::new(&tls.material())).transpose().map_err(Fatal::failed)?;
-    if tls.is_none() && spec.listeners.iter().any(|listener| listener.tls) {
-        return Err(Fatal::failed("TLS listeners came without certificates"));
-    }
+    let tls = spec.tls.iter().map(|(id, tls)| Ok((*id, Tls::new(&tls.material())?)));
+    let tls = tls.collect::<Result<Certificates, TlsError>>().map_err(Fatal::failed)?;
+    let certificates = |of: TlsId| {
+        let found = tls.iter().find(|(id, _)| *id == of).map(|(_, tls)| tls.clone());
+        found.ok_or_else(|| Fatal::failed("a TLS listener came without its certificates"))
+    };
     let sockets = message.descriptors.into_iter().map(TcpListener::from);
-    let listeners = spec
-        .listeners
-        .iter()
-        .zip(sockets)
-        .enumerate()
-        .map(|(number, (listener, socket))| Listener {
-            number,
-            url: listener.url.clone(),
-            tls: tls.clone().filter(|_| listener.tls),
-            socket,
-        })
-        .collect();
+    let listeners = spec.listeners.iter().zip(sockets).enumerate().map(|(number, (listener, socket))| {
+        let tls = listener.tls.map(certificates).transpose()?;
+        Ok(Listener { number, url: listener.url.clone(), tls, socket })
+    });
+    let listeners = listeners.collect::<Result<Vec<Listener>, Fatal>>()?;
     Ok((spec, tls, listeners))
 }
 

@@ -79,6 +79,15 @@ pub(super) fn stopping() -> PageHandler {
     })
 }
 
+/// The answer while the app is offline: the file, and nothing else.
+pub(super) fn offline(file: &Path) -> PageHandler {
+    let bytes = bytes(file).unwrap_or_else(|problem| {
+        tracing::warn!("{} cannot be shown: {problem}; an empty page is", file.display());
+        Vec::new()
+    });
+    PageHandler::body(StatusCode::UNAVAILABLE.number, "text/html", bytes)
+}
+
 /// What `httpErrors` has for a status. A page that cannot be used is logged, and the host's own is shown.
 fn custom(code: StatusCode, rules: &AnswerRules) -> Option<PageHandler> {
     let errors = rules.errors.as_ref()?;
@@ -118,11 +127,15 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
     if !full.starts_with(&root) {
         return Err("it is not in the app's folder".to_owned());
     }
-    if !full.is_file() {
+    bytes(&full)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    if !path.is_file() {
         return Err("it is not a file".to_owned());
     }
     let mut bytes = Vec::new();
-    let file = fs::File::open(&full).map_err(|error| error.to_string())?;
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("it is larger than {MOST_BYTES} bytes"));

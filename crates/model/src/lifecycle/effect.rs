@@ -14,17 +14,43 @@ pub enum Level {
     Error,
 }
 
+/// What a page worker answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Why the application does not run.
+    Failure(Failure),
+    /// The file `app_offline.htm`.
+    Offline,
+}
+
+/// Why a worker is told to end, and so how much it may do before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Another worker takes the connections, now or later: clients that are about to send a request lose nothing.
+    Replaced,
+    /// The application was taken offline: further requests are answered with `app_offline.htm`.
+    Offline,
+    /// The host stops.
+    Ending,
+}
+
 /// An effect, performed by the supervisor in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Start a worker with the application.
-    SpawnWorker(WorkerId),
-    /// Start a worker that answers every request with this failure.
-    SpawnFailurePage(WorkerId, Failure),
-    /// Tell a worker of the latter kind to show another failure.
-    UpdateFailurePage(WorkerId, Failure),
+    SpawnWorker {
+        /// Its number.
+        id: WorkerId,
+        /// Whether everything of the application is to be started before the worker is ready: nobody waits for it, or
+        /// another worker still answers.
+        eager: bool,
+    },
+    /// Start a worker that answers every request with this.
+    SpawnPage(WorkerId, Shown),
+    /// Tell a worker of the latter kind to show something else.
+    UpdatePage(WorkerId, Shown),
     /// Tell a worker to stop taking connections, finish what it has, and end.
-    StopWorker(WorkerId),
+    StopWorker(WorkerId, Leave),
     /// End a worker's process at once.
     KillWorker(WorkerId),
     /// Send `TimerFired` at this moment; replaces the timer before it. `None`: no timer.
@@ -38,6 +64,6 @@ pub enum Effect {
         /// The line.
         text: String,
     },
-    /// End the supervisor with this exit code. The last effect ever.
-    Exit(u8),
+    /// Nothing of the pool is left. The last effect ever.
+    Gone,
 }

@@ -10,11 +10,8 @@ use mews_model::{Failure, StatusCode};
 use mews_server::Server;
 
 use super::exchange::Exchange;
-use crate::control::{self, AppSpec, WorkerMessage};
-use crate::worker::{Control, pages};
-
-/// While the app is being replaced, connections may begin a last request for so long.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
+use crate::control::{self, AppSpec, Ending, WorkerMessage};
+use crate::worker::{Control, DRAIN_GRACE, pages};
 
 /// The application that lives in this process.
 pub(super) struct Application {
@@ -96,12 +93,21 @@ impl Application {
         self.state().failure.clone()
     }
 
-    /// Asks the app to stop: first no further connections, then the app is told. Returns at once; `Main` returns later.
-    pub(super) fn stop(&self) {
+    /// Asks the app to stop: first the connections are emptied, then the app is told. `Main` returns later.
+    pub(super) fn stop(&self, why: Ending) {
         let Some(loaded) = self.loaded.get() else { return };
         // Noted before asking, so that a server which starts at this moment sees it or is asked here.
         self.state().stop_wanted = true;
         loaded.server.stop_accepting();
+        self.control.send(&WorkerMessage::Closed);
+        if let Ending::Offline(page) = &why {
+            loaded.server.set_handler(Arc::new(pages::offline(&page.file)));
+        }
+        // When the whole host stops, nobody is there for a client's next request anyway.
+        if !matches!(why, Ending::HostStops) && self.has_started() {
+            loaded.server.drain(DRAIN_GRACE);
+            loaded.server.wait_idle(DRAIN_GRACE);
+        }
         loaded.runtime.stop();
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn run(
     let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, addresses), application.clone())
         .map_err(|error| failed(error.to_string()))?;
     let server = serve(app, listeners, runtime, edge)?;
+    control.answer_for(&server);
 
     let library = Library::load(&launched.installation).map_err(runtime_error)?;
     let mut context = library
@@ -63,7 +64,7 @@ pub(crate) fn run(
     application.loaded(server, runtime, launch::versions(&launched, &context));
     control.on_stop({
         let application = Arc::clone(&application);
-        move || application.stop()
+        move |why| application.stop(why)
     });
 
     let stack =

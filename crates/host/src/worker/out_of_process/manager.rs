@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mews_model::Failure;
 use mews_model::lifecycle::{Moment, ProcessEvent, ProcessManager, ProcessSettings, Route, RunId, Slot};
 use mews_process::descendants;
 use mews_server::forward::Held;
@@ -22,6 +23,18 @@ use crate::worker::{Control, pages};
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// A wait that the system refuses must not become a busy loop.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// What became of a start before the first request.
+pub(super) enum First {
+    /// Not known yet.
+    Awaited,
+    /// A process is ready.
+    Ready,
+    /// None can be had.
+    Failed(Box<Failure>),
+    /// That has been told, or there was none.
+    Told,
+}
 
 /// Starts, watches and ends the processes of one app.
 pub(super) struct Manager<'a> {
@@ -42,6 +55,8 @@ pub(super) struct Manager<'a> {
     pub(super) last_words: Option<(RunId, String)>,
     pub(super) timer: Option<Moment>,
     pub(super) stopped: bool,
+    /// The start before the first request: told to the supervisor, not to clients.
+    pub(super) first: First,
     /// Whether it was said that the app does not check the token.
     pub(super) unpaired_told: Arc<std::sync::atomic::AtomicBool>,
     began: Instant,
@@ -76,14 +91,34 @@ impl<'a> Manager<'a> {
             last_words: None,
             timer: None,
             stopped: false,
+            first: if spec.eager { First::Awaited } else { First::Told },
             unpaired_told: Arc::default(),
             began: Instant::now(),
         }
     }
 
-    /// Goes on until everything has ended after a stop.
-    pub(super) fn run(mut self) {
+    /// Goes on until everything has ended after a stop. `ready` is called when requests may come.
+    ///
+    /// # Errors
+    /// Why the processes that were to be started before that were not.
+    pub(super) fn run(mut self, ready: &dyn Fn()) -> Result<(), Box<Failure>> {
+        let mut failed = None;
+        match self.first {
+            First::Awaited => self.start_all(),
+            _ => ready(),
+        }
         while !self.stopped {
+            match std::mem::replace(&mut self.first, First::Told) {
+                First::Awaited => self.first = First::Awaited,
+                First::Ready => ready(),
+                First::Failed(failure) => {
+                    failed = Some(failure);
+                    self.events.push_back(ProcessEvent::StopRequested);
+                    self.feed();
+                    continue;
+                }
+                First::Told => {}
+            }
             self.wait();
             for message in self.processes.inbox().take() {
                 self.receive(message);
@@ -100,6 +135,18 @@ impl<'a> Manager<'a> {
                 request.fail(&stopping);
             }
         }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// As if a request had come for each slot.
+    fn start_all(&mut self) {
+        for slot in 0..self.spec.processes {
+            let (_, effects) = self.machine.request(Slot(slot), self.now());
+            for effect in effects {
+                self.perform(effect);
+            }
+        }
+        self.feed();
     }
 
     pub(super) fn now(&self) -> Moment {

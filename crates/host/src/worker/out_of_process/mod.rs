@@ -27,9 +27,9 @@ use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::Manager;
 use super::filter::{body_limits, filtered};
-use super::{Control, Listener};
+use super::{Control, Listener, pages};
 use crate::app::Outputs;
-use crate::control::{ProcessSpec, WorkerMessage};
+use crate::control::{Ending, ProcessSpec, WorkerMessage};
 use crate::edge::Edge;
 
 /// Idle connections that are kept for each process and I/O thread.
@@ -43,7 +43,8 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(4);
 /// Serves until told to stop, and until everything that was started has ended.
 ///
 /// # Errors
-/// Why nothing can be served at all. An app that does not start is no such reason: requests are answered with it.
+/// Why nothing can be served at all. An app that does not start is such a reason only when it is to start before it takes
+/// requests; otherwise they are answered with it.
 pub(crate) fn run(
     spec: &ProcessSpec,
     listeners: Vec<Listener>,
@@ -58,19 +59,27 @@ pub(crate) fn run(
     let processes = Processes::new(spec.processes)
         .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
     let server = serve(spec, listeners, &processes, edge)?;
+    control.answer_for(&server);
     control.on_stop({
         let (server, processes, delay) = (Arc::clone(&server), Arc::clone(&processes), spec.shutdown_delay);
-        move || {
+        let control = control.clone();
+        move |why| {
+            server.stop_accepting();
+            control.send(&WorkerMessage::Closed);
+            if let Ending::Offline(page) = &why {
+                server.set_handler(Arc::new(pages::offline(&page.file)));
+            }
             server.drain(delay);
             server.wait_idle(delay);
             processes.tell(Message::Stop);
         }
     });
-    server.accept();
-    let name = Some(spec.app.name.clone());
-    control.send(&WorkerMessage::Started { app: name, dotnet: None, hostfxr: None });
-
-    Manager::new(spec, control, outputs, https_port, processes).run();
+    let ready = || {
+        server.accept();
+        let name = Some(spec.app.name.clone());
+        control.send(&WorkerMessage::Started { app: name, dotnet: None, hostfxr: None });
+    };
+    Manager::new(spec, control, outputs, https_port, processes).run(&ready)?;
     if !server.wait_idle(FLUSH_LIMIT) {
         tracing::warn!("connections were still open after the app's processes had ended; closing them");
     }

@@ -11,7 +11,7 @@ use mews_process::program::Program;
 use mews_server::forward::Upstream;
 
 use super::inbox::Message;
-use super::manager::Manager;
+use super::manager::{First, Manager};
 use super::run::Run;
 use super::{environment, launch, pairing, shutdown};
 use crate::app::{Output, open_log};
@@ -120,6 +120,9 @@ impl Manager<'_> {
         let pid = run.listening_pid();
         self.processes.set_ready(slot, Some(Arc::clone(&upstream)));
         self.began_once.insert(slot);
+        if matches!(self.first, First::Awaited) {
+            self.first = First::Ready;
+        }
         for request in self.waiting.remove(&slot).into_iter().flatten() {
             if !request.is_abandoned() {
                 request.forward(&upstream);
@@ -135,6 +138,9 @@ impl Manager<'_> {
             (None, Some((of, words))) if of == id => failure.with_detail(words),
             _ => failure,
         };
+        if matches!(self.first, First::Awaited) {
+            self.first = First::Failed(Box::new(failure.clone()));
+        }
         let page = pages::process_failure(&failure, &self.spec.app.rules.answers, None);
         for request in waiting {
             request.fail(&page);

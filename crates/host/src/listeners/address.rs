@@ -1,0 +1,97 @@
+//! The addresses that are listened on, and for which pools.
+
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
+
+use mews_model::url::{ListenUrl, Scheme};
+
+use super::{BindError, Bound, bind_beside, urls};
+use crate::control::TlsId;
+
+/// An address that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    listen: ListenUrl,
+    bound: Vec<Bound>,
+    /// What TLS there works with; `None` = plain HTTP.
+    tls: Option<TlsId>,
+}
+
+/// One address that is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// What to bind.
+    pub(crate) listen: ListenUrl,
+    /// What TLS there works with. Needed for https.
+    pub(crate) tls: Option<TlsId>,
+}
+
+impl Listening {
+    /// Its sockets.
+    pub(crate) fn bound(&self) -> &[Bound] {
+        &self.bound
+    }
+
+    /// Its URLs with their real ports.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        urls(&self.bound)
+    }
+
+    /// What TLS there works with.
+    pub(crate) fn tls(&self) -> Option<TlsId> {
+        self.tls
+    }
+
+    /// What is readable when somebody waits to be accepted.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.bound.iter().map(|bound| bound.socket.as_fd())
+    }
+}
+
+/// Listens on all of these, or on none that is new. What is listened on already stays as it is, whatever is connected or
+/// waits there.
+pub(crate) fn listen(
+    wanted: &[Wanted],
+    present: &[Arc<Listening>],
+) -> Result<Vec<Arc<Listening>>, BindError> {
+    let all: Vec<ListenUrl> = wanted.iter().map(|wanted| wanted.listen.clone()).collect();
+    let mut present = present.to_vec();
+    let mut listening = Vec::new();
+    for wanted in wanted {
+        let same = |known: &Arc<Listening>| known.listen == wanted.listen && known.tls == wanted.tls;
+        if let Some(at) = present.iter().position(same) {
+            listening.push(present.swap_remove(at));
+            continue;
+        }
+        let bound = bind_beside(&wanted.listen, &all)?;
+        let tls = wanted.tls.filter(|_| wanted.listen.scheme == Scheme::Https);
+        listening.push(Arc::new(Listening { listen: wanted.listen.clone(), bound, tls }));
+    }
+    Ok(listening)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mews_model::url::parse_url;
+
+    fn wanted(urls: &[&str]) -> Vec<Wanted> {
+        urls.iter().map(|url| Wanted { listen: parse_url(url).unwrap(), tls: None }).collect()
+    }
+
+    #[test]
+    fn what_is_listened_on_stays() {
+        let first = listen(&wanted(&["http://127.0.0.1:0", "http://127.0.0.1:0"]), &[]).unwrap();
+        assert_ne!(first[0].urls(), first[1].urls());
+        let more =
+            wanted(&["http://[::1]:0", "http://127.0.0.1:0", "http://127.0.0.1:0", "http://127.0.0.1:0"]);
+        let second = listen(&more, &first).unwrap();
+        for old in &first {
+            assert!(second.iter().any(|new| Arc::ptr_eq(old, new)));
+        }
+        assert_eq!(second.len(), 4);
+        // One that is taken leaves nothing behind.
+        let taken = second[0].urls().remove(0);
+        assert!(listen(&wanted(&["http://127.0.0.1:0", &taken]), &[]).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! `mews serve`: from a configuration file to a running supervisor.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `layout` | what a configuration comes to: addresses, certificates, pools |
+
+mod layout;
+
+use std::path::Path;
+
+use crate::app::Outputs;
+use crate::cli::ServeArguments;
+use crate::fatal::Fatal;
+use crate::log::{self, LogTarget};
+use crate::serve_config;
+use crate::supervisor::Supervisor;
+
+pub(crate) use layout::{Layout, LayoutError, Present};
+
+/// Hosts everything until stopped; the answer is the exit code.
+pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
+    let layout = read(&arguments.config, &Present::default()).map_err(|error| match error {
+        LayoutError::Address(error) => Fatal::failed(error),
+        error => Fatal::configuration(error),
+    })?;
+    let outputs = Outputs::of_process()
+        .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
+    let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
+    let supervisor = Supervisor::new(layout, log_format, outputs).map_err(Fatal::failed)?;
+    supervisor.run()
+}
+
+/// Reads the file and prepares what it asks for, with what is there already.
+pub(crate) fn read(path: &Path, present: &Present) -> Result<Layout, LayoutError> {
+    let loaded = serve_config::load(path).map_err(LayoutError::File)?;
+    let mut layout = Layout::new(loaded.config, present)?;
+    let warnings = loaded.warnings.iter().map(mews_model::Diagnostic::one_line);
+    layout.warnings.splice(0..0, warnings);
+    Ok(layout)
+}
