@@ -72,10 +72,14 @@ pub struct Limits {
     /// Whether a longer `Content-Length` is answered with 413 at once; otherwise that is the handler's to do, and only
     /// what arrives is counted.
     pub refuse_announced_body: bool,
-    /// How long a waiting reader of the request body may see no byte.
+    /// How long a waiting reader of the request body may see no byte; then `BodyError::TimedOut`.
     pub body_timeout: Duration,
+    /// How slowly a body may come, counting only the time that its reader waits; then the same.
+    pub min_request_rate: MinDataRate,
     /// How long queued response bytes may wait without one byte leaving; then the connection is reset.
     pub write_timeout: Duration,
+    /// How slowly a client may take what waits for it; then the same.
+    pub min_response_rate: MinDataRate,
     /// Request body bytes buffered per connection.
     pub body_window: usize,
     /// Response bytes queued per connection before writers are told to wait.
@@ -92,6 +96,32 @@ pub struct Limits {
     pub max_handshakes: usize,
 }
 
+/// A rate that a client must keep up while it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinDataRate {
+    /// 0 = none.
+    pub bytes_per_second: u64,
+    /// What it may take longer.
+    pub grace: Duration,
+}
+
+impl Default for MinDataRate {
+    fn default() -> Self {
+        Self { bytes_per_second: 240, grace: Duration::from_secs(5) }
+    }
+}
+
+impl MinDataRate {
+    /// How many milliseconds so many bytes may take.
+    pub(crate) fn allowance_ms(self, bytes: u64) -> u64 {
+        let grace = u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX);
+        match bytes.saturating_mul(1000).checked_div(self.bytes_per_second) {
+            Some(ms) => grace.saturating_add(ms),
+            None => u64::MAX,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -103,7 +133,9 @@ impl Default for Limits {
             max_request_body: None,
             refuse_announced_body: true,
             body_timeout: Duration::from_secs(60),
+            min_request_rate: MinDataRate::default(),
             write_timeout: Duration::from_secs(60),
+            min_response_rate: MinDataRate::default(),
             body_window: 64 * 1024,
             write_window: 64 * 1024,
             drain_body: 64 * 1024,

@@ -35,6 +35,7 @@ mod handler;
 pub mod headers;
 mod http1;
 mod listener;
+mod metrics;
 mod output;
 pub mod pages;
 mod peek;
@@ -46,7 +47,7 @@ pub mod tls;
 
 pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
 pub use application::{Application, Router};
-pub use config::{Limits, Listener, ServerConfig};
+pub use config::{Limits, Listener, MinDataRate, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
 pub use filter::{FilterHandler, FilterOptions};

@@ -22,12 +22,26 @@ pub struct Stats {
     pub rejected_line: u64,
     /// Heads too large: 431.
     pub rejected_head: u64,
+    /// Heads with too many fields: 431.
+    pub rejected_fields: u64,
     /// Methods not implemented: 501.
     pub rejected_method: u64,
     /// HTTP versions not supported: 505.
     pub rejected_version: u64,
+    /// Connections closed because they were idle for `keep_alive_timeout`.
+    pub idle_timeouts: u64,
+    /// Request bodies larger than the limit that were found so while they came.
+    pub body_overruns: u64,
+    /// Request bodies that came too slowly.
+    pub body_timeouts: u64,
+    /// Connections closed because too much of a request body was left unread.
+    pub drain_limit_hits: u64,
     /// Times accepting paused because of `max_connections`.
     pub connection_limit_hits: u64,
+    /// Times accepting paused because of `max_handshakes`.
+    pub handshake_limit_hits: u64,
+    /// Times accepting paused because the limit of open files was near.
+    pub descriptor_limit_hits: u64,
     /// Times accepting paused because the system refused a descriptor or memory.
     pub accept_failures: u64,
     /// Connections reset because the client did not read for `write_timeout`.
@@ -57,9 +71,16 @@ pub(crate) struct Counters {
     pub(crate) rejected_body: AtomicU64,
     pub(crate) rejected_line: AtomicU64,
     pub(crate) rejected_head: AtomicU64,
+    pub(crate) rejected_fields: AtomicU64,
     pub(crate) rejected_method: AtomicU64,
     pub(crate) rejected_version: AtomicU64,
+    pub(crate) idle_timeouts: AtomicU64,
+    pub(crate) body_overruns: AtomicU64,
+    pub(crate) body_timeouts: AtomicU64,
+    pub(crate) drain_limit_hits: AtomicU64,
     pub(crate) connection_limit_hits: AtomicU64,
+    pub(crate) handshake_limit_hits: AtomicU64,
+    pub(crate) descriptor_limit_hits: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
     pub(crate) write_timeouts: AtomicU64,
     pub(crate) handshakes: AtomicU64,
@@ -81,9 +102,16 @@ impl Counters {
         stats.rejected_body = get(&self.rejected_body);
         stats.rejected_line = get(&self.rejected_line);
         stats.rejected_head = get(&self.rejected_head);
+        stats.rejected_fields = get(&self.rejected_fields);
         stats.rejected_method = get(&self.rejected_method);
         stats.rejected_version = get(&self.rejected_version);
+        stats.idle_timeouts = get(&self.idle_timeouts);
+        stats.body_overruns = get(&self.body_overruns);
+        stats.body_timeouts = get(&self.body_timeouts);
+        stats.drain_limit_hits = get(&self.drain_limit_hits);
         stats.connection_limit_hits = get(&self.connection_limit_hits);
+        stats.handshake_limit_hits = get(&self.handshake_limit_hits);
+        stats.descriptor_limit_hits = get(&self.descriptor_limit_hits);
         stats.accept_failures = get(&self.accept_failures);
         stats.write_timeouts = get(&self.write_timeouts);
         stats.handshakes = get(&self.handshakes);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::record::{Record, Words};
+use super::tally::{self, Counted};
 use super::{Accounting, Cause, Ending, Trace};
 use crate::application::Application;
 use crate::clock;
@@ -24,6 +25,8 @@ pub(crate) struct Account {
     remote: Option<SocketAddr>,
     local: Option<SocketAddr>,
     start_ns: i64,
+    /// As it is counted.
+    method: u8,
     version: u8,
     trace: Option<Trace>,
     spoken: Spoken,
@@ -55,11 +58,13 @@ impl Account {
         } else {
             Spoken::default()
         };
+        application.accounting().tally().begin();
         Arc::new(Self {
             application: application.clone(),
             remote: info.remote,
             local: info.local,
             start_ns: head.parse_start_ns,
+            method: tally::method(head.method),
             version: head.version,
             trace,
             spoken,
@@ -90,6 +95,11 @@ impl Account {
             return;
         }
         let accounting = self.application.accounting();
+        let status = if status == 0 { ending.status() } else { status };
+        let received = self.received.load(Ordering::Relaxed);
+        let duration_ns = clock::now_ns() - self.start_ns;
+        let method = self.method;
+        accounting.tally().end(&Counted { method, status, ending, sent, received, duration_ns });
         let Some(log) = accounting.log() else { return };
         log.push(&Record {
             time_ms: clock::real_ms(),
@@ -100,12 +110,12 @@ impl Account {
             words: self.spoken.words(),
             version: self.version,
             user: self.user.get().map_or("", |user| user),
-            status: if status == 0 { ending.status() } else { status },
+            status,
             sub_status: self.sub_status.load(Ordering::Relaxed),
             win32: ending.win32(),
             sent,
-            received: self.received.load(Ordering::Relaxed),
-            duration_ns: clock::now_ns() - self.start_ns,
+            received,
+            duration_ns,
             trace: self.trace.as_ref().map_or(b"", Trace::id),
             reason: ending.reason(),
         });

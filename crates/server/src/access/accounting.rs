@@ -2,21 +2,25 @@
 
 use std::fmt;
 
+use mews_model::metrics::Snapshot;
+
 use super::account::Unserved;
 use super::log::AccessLog;
+use super::tally::Tally;
 
-/// Names that requests are accounted for under, and the log that is kept of them.
-#[derive(Clone, Default)]
+/// Names that requests are accounted for under, what is counted of them, and the log that is kept of them.
+#[derive(Default)]
 pub struct Accounting {
     site: String,
     application: String,
     log: Option<AccessLog>,
+    tally: Tally,
 }
 
 impl Accounting {
     /// For an application of a site, by its path there; without a log.
     pub fn new(site: impl Into<String>, application: impl Into<String>) -> Self {
-        Self { site: site.into(), application: application.into(), log: None }
+        Self { site: site.into(), application: application.into(), ..Self::default() }
     }
 
     /// With a log.
@@ -24,6 +28,15 @@ impl Accounting {
     pub fn with_log(mut self, log: Option<AccessLog>) -> Self {
         self.log = log;
         self
+    }
+
+    /// Adds what was counted of its requests.
+    pub fn fill(&self, snapshot: &mut Snapshot) {
+        self.tally.fill(snapshot, &self.site, &self.application);
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     pub(crate) fn log(&self) -> Option<&AccessLog> {

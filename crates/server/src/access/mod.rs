@@ -5,6 +5,7 @@
 //! | `account` | one request, from its head to the end of its response |
 //! | `ending` | the ways in which a request can end |
 //! | `accounting` | how the requests for an application are accounted for |
+//! | `tally` | what is counted of an application's requests |
 //! | `trace` | the trace context of a request |
 //! | `record` | a request that is over, as the log sees it |
 //! | `format` | the lines of the log |
@@ -20,6 +21,7 @@ mod file;
 mod format;
 mod log;
 mod record;
+mod tally;
 mod trace;
 
 pub use accounting::Accounting;

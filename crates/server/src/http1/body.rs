@@ -39,7 +39,15 @@ pub(super) struct Input {
     buffer: Buffer,
     framed: Framed,
     error: Option<BodyError>,
+    /// The error has been counted.
+    counted: bool,
     want: bool,
+    /// Coarse time since which the reader has waited for the client; 0 = it does not.
+    waiting_since: u64,
+    /// How long it has waited before, in milliseconds.
+    waited: u64,
+    /// Bytes that have come while the body was read.
+    arrived: u64,
     give_up: u64,
     received: u64,
     /// Most bytes of a body whose length was not announced.
@@ -86,6 +94,11 @@ impl Input {
         self.error.is_some()
     }
 
+    /// What has gone wrong; once.
+    pub(super) fn take_error(&mut self) -> Option<BodyError> {
+        self.error.filter(|_| !std::mem::replace(&mut self.counted, true))
+    }
+
     /// Bytes of the next request are buffered.
     pub(super) fn has_next(&self) -> bool {
         self.is_complete() && !self.buffer.is_empty()
@@ -113,6 +126,7 @@ impl Input {
         }
         self.want = false;
         self.give_up = 0;
+        self.end_wait(now);
         true
     }
 
@@ -196,6 +210,7 @@ impl Input {
             };
             match filled {
                 Fill::Some(count) if direct => {
+                    self.arrived(count);
                     self.took(count);
                     return Ok(BodyRead::Data(count));
                 }
@@ -218,11 +233,33 @@ impl Input {
 
     fn wait(&mut self, limits: &Limits) -> BodyRead {
         self.want = true;
+        let now = clock::coarse_ms();
+        if self.waiting_since == 0 {
+            self.waiting_since = now;
+        }
         self.give_up = match self.framed {
             Framed::Raw => 0,
-            _ => clock::deadline(limits.body_timeout),
+            _ => {
+                let stall = u64::try_from(limits.body_timeout.as_millis()).unwrap_or(u64::MAX);
+                let left = limits.min_request_rate.allowance_ms(self.arrived).saturating_sub(self.waited);
+                self.waiting_since.saturating_add(stall.min(left))
+            }
         };
         BodyRead::WouldBlock
+    }
+
+    fn end_wait(&mut self, now: u64) {
+        if self.waiting_since != 0 {
+            self.waited += now.saturating_sub(self.waiting_since);
+            self.waiting_since = 0;
+        }
+    }
+
+    fn arrived(&mut self, count: usize) {
+        self.arrived += count as u64;
+        if self.waiting_since != 0 {
+            self.end_wait(clock::coarse_ms());
+        }
     }
 
     fn fill(&mut self, wire: &Wire, io: &Io, limits: &Limits) -> Fill {
@@ -234,6 +271,7 @@ impl Input {
         let filled = receive(wire, io, &mut room[..room_len]);
         if let Fill::Some(count) = filled {
             self.buffer.filled(count);
+            self.arrived(count);
         }
         filled
     }

@@ -89,7 +89,13 @@ impl Conn {
         }
         let result = input.read(&self.wire, &self.io, self.server.limits(), dst);
         let deadline = input.deadline();
+        let error = input.take_error();
         drop(input);
+        match error {
+            Some(BodyError::TooLarge) => Counters::add(&self.server.counters().body_overruns),
+            Some(BodyError::TimedOut) => Counters::add(&self.server.counters().body_timeouts),
+            Some(BodyError::Gone | BodyError::Malformed) | None => {}
+        }
         match result {
             Ok(BodyRead::WouldBlock) if deadline != 0 => self.io.bring_forward(deadline),
             // The half-close that was held back until the body was read is told now.

@@ -211,6 +211,7 @@ impl Http1 {
         } else if now >= self.give_up {
             drop(output);
             if idle {
+                Counters::add(&conn.server.counters().idle_timeouts);
                 return self.close_now();
             }
             return self.reject(Rejection::TIMEOUT);

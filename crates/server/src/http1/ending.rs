@@ -35,6 +35,7 @@ impl Http1 {
                     return Next::Again;
                 }
                 _ => {
+                    Counters::add(&conn.server.counters().drain_limit_hits);
                     self.stage = Stage::Closing;
                     return Next::Again;
                 }

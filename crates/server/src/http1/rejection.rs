@@ -35,6 +35,7 @@ impl Rejection {
             408 => &counters.rejected_timeout,
             413 => &counters.rejected_body,
             414 => &counters.rejected_line,
+            431 if self == Self::FIELDS => &counters.rejected_fields,
             431 => &counters.rejected_head,
             501 => &counters.rejected_method,
             505 => &counters.rejected_version,

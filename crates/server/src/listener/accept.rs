@@ -139,7 +139,13 @@ fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
     for _ in 0..BATCH {
         if server.is_full() || (shakes_hands && server.is_full_of_handshakes()) {
             if !again {
-                Counters::add(&server.counters().connection_limit_hits);
+                let counters = server.counters();
+                let full = server.is_full();
+                Counters::add(if full {
+                    &counters.connection_limit_hits
+                } else {
+                    &counters.handshake_limit_hits
+                });
             }
             return Accepted::Blocked;
         }
@@ -158,6 +164,7 @@ fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
                 }
                 if last {
                     if !again {
+                        Counters::add(&server.counters().descriptor_limit_hits);
                         tracing::warn!(
                             "no more connections are accepted until some end: the limit of open files is nearly reached; raise it"
                         );

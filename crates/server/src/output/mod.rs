@@ -6,6 +6,7 @@
 //! response that is complete when the call returns leaves in one write, with `Content-Length` and
 //! together with other pipelined responses. A driver that gets stuck is uncorked by the watchdog.
 
+mod backlog;
 mod encode;
 mod extra;
 mod framed;
@@ -28,6 +29,7 @@ use crate::error::Gone;
 use crate::exchange::{Exchange, ResponseHead, Written};
 use crate::headers::HeaderBlockRef;
 
+use backlog::Backlog;
 pub(crate) use encode::reason;
 pub(crate) use extra::ExtraHeaders;
 use queue::Queue;
@@ -115,8 +117,8 @@ pub(crate) struct Output {
     excess_logged: bool,
     /// After an upgrade: our direction ends behind what is queued, and whether it has.
     ending: Option<bool>,
-    /// Coarse time at which a blocked client is given up, and the progress it must exceed.
-    give_up: Option<(u64, u64)>,
+    /// A client that does not take what waits for it.
+    backlog: Option<Backlog>,
 }
 
 impl Output {
@@ -138,7 +140,7 @@ impl Output {
             want_writable: false,
             excess_logged: false,
             ending: None,
-            give_up: None,
+            backlog: None,
         }
     }
 
@@ -234,7 +236,7 @@ impl Output {
     /// Before the connection closes: ends our direction behind everything queued; `true` when that has been done.
     pub(crate) fn finish_sending(&mut self, wire: &Wire, env: Env<'_>) -> bool {
         let told = self.queue.finish(wire);
-        self.update_give_up(env);
+        self.update_backlog(wire, env);
         told
     }
 
@@ -260,7 +262,7 @@ impl Output {
         self.ensure_started(wire, env, head, None, false)?;
         let taken = self.push(wire, env, first, extra);
         let extra_taken = self.alive(wire, taken)?;
-        self.update_give_up(env);
+        self.update_backlog(wire, env);
         let room = self.has_room(env);
         self.want_writable |= !room || extra_taken < extra.len();
         Ok(Written { extra_taken, room })
@@ -333,7 +335,7 @@ impl Output {
         self.queue.clear();
         self.held = Vec::new();
         self.corked = false;
-        self.give_up = None;
+        self.backlog = None;
     }
 
     /// The exchange ended without a response: 500, or a reset when a part of it has been sent.
@@ -379,14 +381,14 @@ impl Output {
         (drained || self.phase == Phase::Dead) && open && std::mem::take(&mut self.want_writable)
     }
 
-    /// Whether the client has not taken a byte for too long.
+    /// Whether the client has not taken a byte for too long, or has taken too few.
     pub(crate) fn is_stuck(&self, now: u64) -> bool {
-        self.give_up.is_some_and(|(at, progress)| now >= at && self.queue.progress() == progress)
+        self.backlog.as_ref().is_some_and(|backlog| backlog.is_over(now, self.queue.progress()))
     }
 
     /// When to look at [`Self::is_stuck`]; 0 = never.
     pub(crate) fn deadline(&self) -> u64 {
-        self.give_up.map_or(0, |(at, _)| at)
+        self.backlog.as_ref().map_or(0, |backlog| backlog.deadline(self.queue.progress()))
     }
 
     /// Gives memory back; only while idle.
@@ -416,7 +418,7 @@ impl Output {
         if empty && self.ending == Some(false) && self.queue.finish(wire) {
             self.ending = Some(true);
         }
-        self.update_give_up(env);
+        self.update_backlog(wire, env);
         Ok(())
     }
 
@@ -427,14 +429,15 @@ impl Output {
         }
     }
 
-    fn update_give_up(&mut self, env: Env<'_>) {
+    fn update_backlog(&mut self, wire: &Wire, env: Env<'_>) {
         if !self.queue.is_blocked() || self.queue.is_empty() {
-            self.give_up = None;
+            self.backlog = None;
             return;
         }
-        let progress = self.queue.progress();
-        if self.give_up.is_none_or(|(_, before)| before != progress) {
-            self.give_up = Some((clock::deadline(env.limits.write_timeout), progress));
+        let (now, progress) = (clock::coarse_ms(), self.queue.progress());
+        match &mut self.backlog {
+            Some(backlog) => backlog.update(now, progress, wire.kernel_buffer(), env.limits),
+            None => self.backlog = Some(Backlog::new(now, progress, wire.kernel_buffer(), env.limits)),
         }
     }
 

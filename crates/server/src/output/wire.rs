@@ -121,6 +121,11 @@ impl Wire {
         }
     }
 
+    /// How much the kernel holds at most of what was handed to it.
+    pub(crate) fn kernel_buffer(&self) -> u64 {
+        rustix::net::sockopt::socket_send_buffer_size(&self.stream).map_or(0, |size| size as u64)
+    }
+
     /// Bytes received and not read yet; 0 when that cannot be told.
     pub(crate) fn waiting(&self) -> u64 {
         match &self.tls {

@@ -1,0 +1,60 @@
+//! A server's counters as metrics.
+
+use mews_model::metrics::{Snapshot, names};
+
+use crate::server::Server;
+use crate::stats::Stats;
+
+/// A limit's name, and how often it was met.
+type Limit = (&'static str, fn(&Stats) -> u64);
+
+/// Limits by the names that they have in metrics and in `docs/reference/limits.md`.
+const LIMITS: &[Limit] = &[
+    ("request_line", |stats| stats.rejected_line),
+    ("header_bytes", |stats| stats.rejected_head),
+    ("header_count", |stats| stats.rejected_fields),
+    ("header_timeout", |stats| stats.rejected_timeout),
+    ("keep_alive_timeout", |stats| stats.idle_timeouts),
+    ("request_body", |stats| stats.rejected_body + stats.body_overruns),
+    ("request_body_rate", |stats| stats.body_timeouts),
+    ("unread_body", |stats| stats.drain_limit_hits),
+    ("response_rate", |stats| stats.write_timeouts),
+    ("handshake_timeout", |stats| stats.handshake_timeouts),
+    ("handshakes", |stats| stats.handshake_limit_hits),
+    ("connections", |stats| stats.connection_limit_hits),
+    ("open_files", |stats| stats.descriptor_limit_hits + stats.accept_failures),
+];
+
+/// Refusals by HTTP.sys's words.
+const REFUSALS: &[Limit] = &[
+    ("BadRequest", |stats| stats.rejected_malformed),
+    ("Timer_HeaderWait", |stats| stats.rejected_timeout),
+    ("EntityTooLarge", |stats| stats.rejected_body),
+    ("URL_Length", |stats| stats.rejected_line),
+    ("RequestLength", |stats| stats.rejected_head + stats.rejected_fields),
+    ("Verb", |stats| stats.rejected_method),
+    ("Version_N/S", |stats| stats.rejected_version),
+];
+
+impl Server {
+    /// Adds what was counted of connections and refused requests. What was counted of each application's requests is in
+    /// its [`crate::Accounting`].
+    pub fn fill(&self, snapshot: &mut Snapshot) {
+        let stats = self.stats();
+        for (name, count) in REFUSALS {
+            snapshot.count(names::REFUSED, &[name], count(&stats));
+        }
+        for (name, count) in LIMITS {
+            snapshot.count(names::LIMIT_HITS, &[name], count(&stats));
+        }
+        snapshot.level(names::CONNECTIONS, &[], stats.connections);
+        snapshot.count(names::ACCEPTED, &[], stats.accepted);
+        snapshot.count(names::HANDSHAKES, &["ok"], stats.handshakes);
+        snapshot.count(names::HANDSHAKES, &["failed"], stats.handshake_failures);
+        snapshot.count(names::HANDSHAKES, &["timeout"], stats.handshake_timeouts);
+        snapshot.level(names::THREADS, &[], stats.threads);
+        snapshot.count(names::REPLACED_THREADS, &[], stats.replaced_threads);
+        snapshot.count(names::HANDLER_RUNS, &["io"], stats.inline_runs);
+        snapshot.count(names::HANDLER_RUNS, &["pool"], stats.pool_runs);
+    }
+}
