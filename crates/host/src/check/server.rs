@@ -1,11 +1,10 @@
 //! `mews check FILE` for a `mews.toml` or an `applicationHost.config`: the file, every application folder in it, and
 //! whether the applications of each pool can run together.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
+use mews_model::routing::Router;
 use mews_model::server_config::{Application, ServerConfig, Site, pool_conflict};
-use mews_model::url::ListenUrl;
 use mews_model::{HostingModel, Severity, StatusCode};
 use serde_json::{Value, json};
 
@@ -125,12 +124,9 @@ fn describe(config: &ServerConfig, report: &mut Report) {
         let bindings: Vec<String> = site.bindings.iter().map(ToString::to_string).collect();
         report.fact("site", format!("{} at {}", site.name, bindings.join(", ")));
     }
-    let urls: Vec<ListenUrl> = mews_model::routing::Router::new(config)
-        .listeners()
-        .iter()
-        .map(|listener| listener.url().clone())
-        .collect();
-    report.fact("addresses", format!("{} to listen on", urls.len()));
+    let router = Router::new(config);
+    let urls: Vec<String> = router.listeners().iter().map(|listener| listener.url().to_string()).collect();
+    report.fact("listens on", urls.join(", "));
 }
 
 impl Findings {
@@ -159,19 +155,16 @@ impl Findings {
     }
 
     fn text(&self, path: &Path) -> String {
-        let mut out = self.file.problem_text();
-        // Writing to a `String` cannot fail, here and below.
-        let _ = writeln!(out, "{}", path.display());
-        out.push_str(&self.file.fact_text());
-        for application in &self.applications {
-            let _ = writeln!(out, "\n{} (pool {})\n", application.name, application.pool);
-            out.push_str(&application.report.problem_text());
-            out.push_str(&application.report.fact_text());
+        let mut parts =
+            vec![format!("{}{}\n{}", self.file.problem_text(), path.display(), self.file.fact_text())];
+        for Checked { name, pool, report } in &self.applications {
+            parts.push(format!("{name} (pool {pool})\n\n{}{}", report.problem_text(), report.fact_text()));
         }
         let errors = count(self.count(Severity::Error), "error");
         let warnings = count(self.count(Severity::Warning), "warning");
-        let _ = writeln!(out, "\n{errors}, {warnings}: {}", self.summary());
-        out
+        parts.push(format!("{errors}, {warnings}: {}\n", self.summary()));
+        let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+        format!("{}\n", parts.join("\n\n"))
     }
 
     fn json(&self, path: &Path) -> String {
