@@ -148,6 +148,19 @@ fn applications_that_cannot_share_a_pool_are_named() {
 }
 
 #[test]
+fn certificates_are_read() {
+    let server = Server::new();
+    let text = TWO.replace("http://*:8080\"]", "https://*:8443\"]\ncertificate = \"shop.pem\"");
+    server.write("mews.toml", &text).program("shop").program("api");
+    let (code, text, _) = server.check("mews.toml", &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("site 'shop'") && text.contains(server.path("shop.pem").to_str().unwrap()),
+        "{text}"
+    );
+}
+
+#[test]
 fn files_of_iis_are_told_by_name_or_content() {
     let server = Server::new();
     let text = "<configuration>\n<system.applicationHost><sites><site name='shop' id='1'>\n\

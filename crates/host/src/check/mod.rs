@@ -41,17 +41,23 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
     let mut report = Report::default();
     match text_only(&arguments.path) {
         Some(file) => config::read_alone(&file, &mut report),
-        None => folder(
-            SiteOptions {
+        None => {
+            let options = SiteOptions {
                 path: site_path(&arguments.path),
                 hosting_model: arguments.hosting_model,
                 environment: arguments.environment.clone(),
                 urls: arguments.urls.clone(),
                 ..SiteOptions::default()
-            },
-            "as --hosting-model says",
-            &mut report,
-        ),
+            };
+            let names_dll = options.path.is_file();
+            match Site::find(options) {
+                Ok(site) => {
+                    let forced = arguments.hosting_model.map(|_| "as --hosting-model says");
+                    application(&site, names_dll, forced, &mut report);
+                }
+                Err(error) => report.add(Problem::failure(error.failure())),
+            }
+        }
     }
     addresses::check(arguments.urls.as_deref(), &mut report)?;
     stdout::print(&if arguments.json { report.json() } else { report.text() })?;
@@ -80,27 +86,21 @@ fn site_path(path: &Path) -> PathBuf {
     }
 }
 
-/// `forced` says who overrides the hosting model, if the options do.
-fn folder(options: SiteOptions, forced: &'static str, report: &mut Report) {
-    let names_dll = options.path.is_file();
-    let hosting_model = options.hosting_model;
-    let site = match Site::find(options) {
-        Ok(site) => site,
-        Err(error) => return report.add(Problem::failure(error.failure())),
-    };
+/// An application's folder; `forced` says who overrides the hosting model, if somebody does.
+fn application(site: &Site, names_dll: bool, forced: Option<&'static str>, report: &mut Report) {
     report.folder = Some(site.folder().to_owned());
     let config = if names_dll { None } else { Config::read(site.folder()) };
     let told = config.iter().flat_map(Config::problems);
     report.problems.extend(told);
     match site.resolve() {
         Ok(plan) => {
-            let why = match (hosting_model, config.as_ref().map(Config::hosting_model)) {
-                (Some(_), _) => forced,
+            let why = match (forced, config.as_ref().map(Config::hosting_model)) {
+                (Some(forced), _) => forced,
                 (None, Some(Some(_))) => "as web.config says",
                 (None, Some(None)) => "since web.config names no hostingModel",
                 (None, None) => "since no web.config says otherwise",
             };
-            planned(&site, &plan, why, report);
+            planned(site, &plan, why, report);
         }
         Err(ResolveError::WebConfig(problems)) => {
             // They have been told, unless the file has changed since.

@@ -4,15 +4,17 @@
 use std::path::Path;
 
 use mews_model::routing::Router;
-use mews_model::server_config::{Application, ServerConfig, Site, pool_conflict};
+use mews_model::server_config::{Application, Pool, ServerConfig, Site, pool_conflict};
+use mews_model::url::Scheme;
 use mews_model::{HostingModel, Severity, StatusCode};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::report::{Report, count};
-use crate::app::SiteOptions;
+use crate::app;
 use crate::cli::CheckArguments;
 use crate::fatal::Fatal;
+use crate::serve;
 use crate::serve_config::{self, LoadError};
 
 /// What was found, of the file and of each application.
@@ -70,11 +72,14 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<(String, bool), Fatal>
             file.problems.extend(told);
             for site in &loaded.config.sites {
                 for application in &site.applications {
-                    applications.push(one(&loaded.config, site, application));
+                    let pool = loaded.config.pool(&application.pool);
+                    applications.extend(pool.map(|pool| one(site, application, pool)));
                 }
             }
+            let router = Router::new(&loaded.config);
             pools(&loaded.config, &applications, &mut file);
-            describe(&loaded.config, &mut file);
+            certificates(&loaded.config, &router, &mut file);
+            describe(&loaded.config, &router, &mut file);
         }
         Err(LoadError::Problems(problems)) => {
             let told =
@@ -90,20 +95,26 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<(String, bool), Fatal>
     Ok((text, findings.count(Severity::Error) > 0))
 }
 
-fn one(config: &ServerConfig, site: &Site, application: &Application) -> Checked {
-    let pool = config.pool(&application.pool);
-    let variables = pool.map_or(&[][..], |pool| pool.environment.as_slice());
-    let environment = variables.iter().find(|(name, _)| name.eq_ignore_ascii_case("ASPNETCORE_ENVIRONMENT"));
+fn one(site: &Site, application: &Application, pool: &Pool) -> Checked {
     let mut report = Report::default();
-    let options = SiteOptions {
-        path: application.physical_path.clone(),
-        hosting_model: application.hosting_model,
-        environment: environment.map(|(_, value)| value.clone()),
-        ..SiteOptions::default()
-    };
-    super::folder(options, "as the configuration says", &mut report);
+    let forced = application.hosting_model.map(|_| "as the configuration says");
+    let configured = app::Site::configured_in(site, application, pool);
+    super::application(&configured, false, forced, &mut report);
     let path = application.path.trim_end_matches('/');
     Checked { name: format!("{}{path}", site.name), pool: application.pool.clone(), report }
+}
+
+/// Whether the files of certificates can be used.
+fn certificates(config: &ServerConfig, router: &Router, report: &mut Report) {
+    for listener in router.listeners().iter().filter(|listener| listener.url().scheme == Scheme::Https) {
+        let mut warnings = Vec::new();
+        if let Err(error) = serve::keeper(config, listener, &mut warnings) {
+            report.add(Problem::new(Severity::Error, error.to_string()));
+        }
+        for warning in warnings {
+            report.add(Problem::new(Severity::Warning, warning));
+        }
+    }
 }
 
 /// Whether the applications of each pool can run together, as far as it is known where they run.
@@ -119,12 +130,11 @@ fn pools(config: &ServerConfig, applications: &[Checked], report: &mut Report) {
     }
 }
 
-fn describe(config: &ServerConfig, report: &mut Report) {
+fn describe(config: &ServerConfig, router: &Router, report: &mut Report) {
     for site in &config.sites {
         let bindings: Vec<String> = site.bindings.iter().map(ToString::to_string).collect();
         report.fact("site", format!("{} at {}", site.name, bindings.join(", ")));
     }
-    let router = Router::new(config);
     let urls: Vec<String> = router.listeners().iter().map(|listener| listener.url().to_string()).collect();
     report.fact("listens on", urls.join(", "));
 }

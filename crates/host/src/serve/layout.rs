@@ -105,7 +105,7 @@ impl Layout {
 }
 
 /// The certificates of an address.
-fn keeper(
+pub(crate) fn keeper(
     config: &ServerConfig,
     listener: &Listener,
     warnings: &mut Vec<String>,

@@ -15,7 +15,7 @@ use crate::log::{self, LogTarget};
 use crate::serve_config;
 use crate::supervisor::Supervisor;
 
-pub(crate) use layout::{Layout, LayoutError, Present};
+pub(crate) use layout::{Layout, LayoutError, Present, keeper};
 
 /// Hosts everything until stopped; the answer is the exit code.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
