@@ -15,6 +15,7 @@ pub mod hosting_model;
 pub mod lifecycle;
 pub mod metrics;
 pub mod module_event;
+mod percent;
 pub mod rewrite;
 pub mod routing;
 pub mod server_config;

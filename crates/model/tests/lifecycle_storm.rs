@@ -2,6 +2,8 @@
 //! running. A failing storm names its seed; `storm(SEED)` replays it.
 #![allow(clippy::panic, reason = "that is how a test fails")]
 
+mod random;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,31 +13,10 @@ use mews_model::lifecycle::{
 };
 use mews_model::server_config::{RapidFailProtection, StartMode};
 use mews_model::{Failure, StatusCode};
+use random::Random;
 
 const STORMS: u64 = 1000;
 const STEPS: u64 = 300;
-
-/// SplitMix64: small, seeded, the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
-        let len = u64::try_from(of.len()).ok().filter(|len| *len > 0)?;
-        of.get(usize::try_from(self.below(len)).ok()?).copied()
-    }
-}
 
 #[derive(Debug, Default)]
 struct Process {

@@ -2,6 +2,8 @@
 //! performer would have running. A failing storm names its seed; `storm(SEED)` replays it.
 #![allow(clippy::panic, reason = "that is how a test fails")]
 
+mod random;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,30 +12,10 @@ use mews_model::lifecycle::{
     SlotPhase,
 };
 use mews_model::{Failure, StatusCode};
+use random::Random;
 
 const STORMS: u64 = 1000;
 const STEPS: u64 = 300;
-
-/// SplitMix64: small, seeded, the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn index(&mut self, limit: usize) -> usize {
-        usize::try_from(self.below(limit.max(1) as u64)).unwrap_or(0)
-    }
-}
 
 #[derive(Debug)]
 struct Process {
@@ -220,7 +202,7 @@ impl World {
     fn any(&mut self, filter: impl Fn(&Process) -> bool) -> Option<RunId> {
         let found: Vec<RunId> =
             self.processes.iter().filter(|(_, p)| filter(p)).map(|(run, _)| *run).collect();
-        found.get(self.random.index(found.len())).copied()
+        self.random.pick(&found)
     }
 
     fn advance(&mut self, by: Duration) {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::percent::escape;
+
 /// A request target in its parts, as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
@@ -67,15 +69,6 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     Cow::Owned(
         String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()),
     )
-}
-
-/// The byte that a `%XX` at `at` stands for.
-fn escape(bytes: &[u8], at: usize) -> Option<u8> {
-    if bytes.get(at) != Some(&b'%') {
-        return None;
-    }
-    let digit = |at: usize| bytes.get(at).and_then(|&byte| char::from(byte).to_digit(16));
-    u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
 }
 
 /// A path as patterns and lists see it: decoded once, `\` as `/`, without `.` and `..` segments. `..` never

@@ -1,5 +1,7 @@
 //! Paths as they are sent, taken apart without making new ones.
 
+use crate::percent::escape;
+
 /// A request target in its parts, as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
@@ -67,15 +69,6 @@ pub(super) fn segments(path: &[u8], mut show: impl FnMut(&[u8])) {
         }
         show(buffer.get(..length).unwrap_or(TOO_LONG));
     }
-}
-
-/// The byte that a `%XX` at `at` stands for.
-fn escape(bytes: &[u8], at: usize) -> Option<u8> {
-    if bytes.get(at) != Some(&b'%') {
-        return None;
-    }
-    let digit = |at: usize| bytes.get(at).and_then(|&byte| char::from(byte).to_digit(16));
-    u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
 }
 
 #[cfg(test)]
