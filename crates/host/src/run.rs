@@ -22,9 +22,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
     let urls = urls(arguments)?;
     let site = Site::find(SiteOptions {
         path: arguments.dir.clone(),
-        hosting_model: arguments.hosting_model,
-        environment: arguments.environment.clone(),
-        urls: arguments.urls.clone(),
+        hosting_model: arguments.folder.hosting_model,
+        environment: arguments.folder.environment.clone(),
+        urls: arguments.folder.urls.clone(),
         args: arguments.args.clone(),
         io_threads: arguments.io_threads,
         edge: arguments.edge.spec().map_err(Fatal::configuration)?,
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
 
 fn urls(arguments: &RunArguments) -> Result<Vec<ListenUrl>, Fatal> {
     let inherited = std::env::var("ASPNETCORE_URLS").ok().filter(|urls| !urls.trim().is_empty());
-    let (origin, text) = match (&arguments.urls, inherited) {
+    let (origin, text) = match (&arguments.folder.urls, inherited) {
         (Some(urls), _) => ("--urls", urls.clone()),
         (None, Some(urls)) => ("ASPNETCORE_URLS", urls),
         (None, None) => ("", DEFAULT_URLS.to_owned()),

@@ -44,9 +44,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
         None => {
             let options = SiteOptions {
                 path: site_path(&arguments.path),
-                hosting_model: arguments.hosting_model,
-                environment: arguments.environment.clone(),
-                urls: arguments.urls.clone(),
+                hosting_model: arguments.folder.hosting_model,
+                environment: arguments.folder.environment.clone(),
+                urls: arguments.folder.urls.clone(),
                 ..SiteOptions::default()
             };
             let names_dll = options.path.is_file();
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
             }
         }
     }
-    addresses::check(arguments.urls.as_deref(), &mut report)?;
+    addresses::check(arguments.folder.urls.as_deref(), &mut report)?;
     stdout::print(&if arguments.json { report.json() } else { report.text() })?;
     Ok(u8::from(report.has_errors()))
 }

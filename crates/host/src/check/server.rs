@@ -56,9 +56,9 @@ fn holds_sites(path: &Path) -> bool {
 pub(super) fn check(arguments: &CheckArguments) -> Result<(String, bool), Fatal> {
     let path = arguments.path.as_path();
     let given = [
-        ("--urls", arguments.urls.is_some()),
-        ("--hosting-model", arguments.hosting_model.is_some()),
-        ("--environment", arguments.environment.is_some()),
+        ("--urls", arguments.folder.urls.is_some()),
+        ("--hosting-model", arguments.folder.hosting_model.is_some()),
+        ("--environment", arguments.folder.environment.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
         let name = path.display();

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
-use mews_model::HostingModel;
+
+use super::FolderOptions;
 
 /// What `mews check` was asked for, as written.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Looks at web.config, at the app's files and at the .NET installation, starts nothing, and prints every problem with
 its place and its cure, then what `mews run` would do. Give it the same options and environment as `mews run`.
+Addresses are tried: whether they can be listened on now.
 Of a mews.toml or an applicationHost.config, which `mews serve` reads, every application folder is looked at too.
 
 Errors keep the app from running as it is meant; warnings do not.
@@ -21,17 +22,8 @@ pub(crate) struct CheckArguments {
     #[arg(default_value = ".", value_name = "DIR|FILE")]
     pub(crate) path: PathBuf,
 
-    /// Addresses, as for 'mews run': whether they can be listened on now [default: ASPNETCORE_URLS]
-    #[arg(long, value_name = "URLS")]
-    pub(crate) urls: Option<String>,
-
-    /// InProcess or OutOfProcess; overrides web.config
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) hosting_model: Option<HostingModel>,
-
-    /// The value of ASPNETCORE_ENVIRONMENT
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
 
     /// Prints JSON
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod folder;
 mod run;
 mod serve;
 
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use check::CheckArguments;
 pub(crate) use explain::ExplainArguments;
+use folder::FolderOptions;
 pub(crate) use run::RunArguments;
 pub(crate) use serve::ServeArguments;
 

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
-use mews_model::HostingModel;
 
+use super::FolderOptions;
 use crate::edge::EdgeOptions;
 use crate::log::LogFormat;
 use crate::tls::TlsOptions;
@@ -21,20 +20,8 @@ pub(crate) struct RunArguments {
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
 
-    /// Addresses to listen on, separated by ';' [default: ASPNETCORE_URLS, or http://127.0.0.1:8080]
-    ///
-    /// As in 'http://127.0.0.1:8080;https://[::1]:8443'. http://*:80 is every address, port 0 any free
-    /// port.
-    #[arg(long, value_name = "URLS")]
-    pub(crate) urls: Option<String>,
-
-    /// InProcess or OutOfProcess; overrides web.config
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) hosting_model: Option<HostingModel>,
-
-    /// Sets ASPNETCORE_ENVIRONMENT for the app
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
 
     #[command(flatten)]
     pub(crate) tls: TlsOptions,
