@@ -20,6 +20,7 @@ mod browser;
 mod busy;
 mod host;
 mod http;
+mod load;
 mod output;
 mod paths;
 mod pattern;
@@ -34,6 +35,7 @@ pub use host::{
     variables,
 };
 pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_lines, is_cut, raw};
+pub use load::Load;
 pub use output::Capture;
 pub use paths::{dotnet_root, mcp, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};

@@ -1,10 +1,9 @@
 //! Workers that die while they serve: the reason is logged, a new one takes over, and connections wait for it instead of being refused.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Busy, Request, TestHost, is_cut, proc, wait};
+use e2e::{TestHost, is_cut, proc, wait};
 use rustix::process::Signal;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,43 +55,15 @@ fn the_end_of_the_stack_ends_the_worker_only() {
 
 #[test]
 fn a_killed_worker_is_replaced_under_load() {
-    const CLIENTS: usize = 4;
     let host = TestHost::app("Minimal").any_log().start();
     let worker = host.workers()[0];
-    let busy = Busy::default();
-    let (answered, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        let off = busy.off_on_drop();
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                while busy.is_on() {
-                    // Every request has a connection of its own; to be refused is a failure at once.
-                    match host.client().request(&Request::get("/json").header("Connection", "close")) {
-                        Ok(response) => {
-                            assert_eq!(response.status, 200);
-                            answered.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) if is_cut(&error) => {
-                            cut.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) => panic!("neither answered nor cut: {error:#}"),
-                    }
-                }
-            });
-        }
-        let enough = |least: usize| {
-            wait::until_true("answers", PATIENCE, || answered.load(Ordering::Relaxed) >= least);
-        };
-        enough(200);
+    let load = host.under_load("/json", |load| {
+        load.wait_answers(200);
         e2e::kill(worker, Signal::KILL);
         wait::until("a new worker", PATIENCE, || serving(&host, "/info").filter(|pid| *pid != worker));
-        enough(answered.load(Ordering::Relaxed) + 200);
-        drop(off);
+        load.wait_answers(200);
     });
-    let (answered, cut) = (answered.into_inner(), cut.into_inner());
-    eprintln!("{answered} requests answered, {cut} cut by the kill");
-    // What the dead worker had accepted is lost with it: the requests under way, and the connections it had not come to.
-    assert!(cut <= 2 * CLIENTS, "{cut} requests were cut");
+    load.assert_cut_by_one_death();
     host.wait_log(0, "SIGKILL");
     host.stop();
 }
@@ -101,38 +72,13 @@ fn a_killed_worker_is_replaced_under_load() {
 fn an_app_that_stops_itself_loses_no_request() {
     let host = TestHost::app("Minimal").any_log().start();
     let worker = host.workers()[0];
-    let busy = Busy::default();
-    let answered = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        let off = busy.off_on_drop();
-        let clients: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut lost = Vec::new();
-                    while busy.is_on() {
-                        match host.client().request(&Request::get("/json").header("Connection", "close")) {
-                            Ok(response) if response.status == 200 => {
-                                answered.fetch_add(1, Ordering::Relaxed);
-                            }
-                            Ok(response) => lost.push(format!("{} {}", response.status, response.reason)),
-                            Err(error) => lost.push(format!("{error:#}")),
-                        }
-                    }
-                    lost
-                })
-            })
-            .collect();
-        let enough = |least: usize| {
-            wait::until_true("answers", PATIENCE, || answered.load(Ordering::Relaxed) >= least);
-        };
-        enough(200);
+    let load = host.under_load("/json", |load| {
+        load.wait_answers(200);
         assert_eq!(host.text("/stop"), "stopping");
         wait::until("a new worker", PATIENCE, || serving(&host, "/info").filter(|pid| *pid != worker));
-        enough(answered.load(Ordering::Relaxed) + 200);
-        drop(off);
-        let lost: Vec<String> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-        assert!(lost.is_empty(), "{} requests were lost beside {answered:?} answered: {lost:?}", lost.len());
+        load.wait_answers(200);
     });
+    load.assert_whole();
     host.stop();
 }
 

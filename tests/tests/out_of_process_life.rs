@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Busy, Model, Request, TestHost, is_cut, kill, proc, wait};
+use e2e::{Model, Request, TestHost, kill, proc, wait};
 use rustix::process::Signal;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -203,42 +202,17 @@ fn everything_that_a_crashed_process_had_started_ends() {
 
 #[test]
 fn a_killed_worker_takes_its_processes_along_and_another_one_serves() {
-    const CLIENTS: usize = 4;
     let host = TestHost::unruly("family").any_log().start();
     let worker = host.workers()[0];
     host.unruly_pid();
     let before = wait::until("the family", PATIENCE, || Some(host.programs()).filter(|all| all.len() == 3));
-    let busy = Busy::default();
-    let (answered, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        let off = busy.off_on_drop();
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                while busy.is_on() {
-                    match host.client().request(&Request::get("/").header("Connection", "close")) {
-                        Ok(response) => {
-                            assert_eq!(response.status, 200, "{response:?}");
-                            answered.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) if is_cut(&error) => {
-                            cut.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) => panic!("neither answered nor cut: {error:#}"),
-                    }
-                }
-            });
-        }
-        let enough = |least: usize| {
-            wait::until_true("answers", PATIENCE, || answered.load(Ordering::Relaxed) >= least);
-        };
-        enough(100);
+    let load = host.under_load("/", |load| {
+        load.wait_answers(100);
         kill(worker, Signal::KILL);
         wait_gone("the end of the dead worker's processes", &before);
-        enough(answered.load(Ordering::Relaxed) + 100);
-        drop(off);
+        load.wait_answers(100);
     });
-    let cut = cut.into_inner();
-    assert!(cut <= 2 * CLIENTS, "{cut} requests were cut");
+    load.assert_cut_by_one_death();
     assert_eq!(host.workers().len(), 1);
     assert_ne!(host.workers()[0], worker);
     host.wait_log(0, "SIGKILL");
