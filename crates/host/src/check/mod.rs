@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
             let names_dll = options.path.is_file();
             match Site::find(options) {
                 Ok(site) => {
-                    let forced = arguments.hosting_model.map(|_| "as --hosting-model says");
+                    let forced = arguments.folder.hosting_model.map(|_| "as --hosting-model says");
                     application(&site, names_dll, forced, &mut report);
                 }
                 Err(error) => report.add(Problem::failure(error.failure())),
