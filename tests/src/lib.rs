@@ -18,6 +18,7 @@
 
 mod browser;
 mod busy;
+mod constant_load;
 mod host;
 mod http;
 mod load;
@@ -30,6 +31,7 @@ pub mod wait;
 
 pub use browser::{Browser, BrowserRef, Scheme, SharedBrowser, Tab};
 pub use busy::{Busy, Off};
+pub use constant_load::{Going, Outcome, under_constant_load};
 pub use host::{
     Finished, HostBuilder, HostRef, Model, SharedHost, TestHost, handler_settings, kill, site, tool,
     variables,

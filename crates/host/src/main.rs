@@ -3,6 +3,7 @@
 //! A table of contents: which command leads where, and which exit code comes out.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod app;
 mod check;
 mod cli;
@@ -32,6 +33,11 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => admin::run(admin::Command::Status, &arguments),
+        Command::Start(arguments) => admin::run(admin::Command::Start, &arguments),
+        Command::Stop(arguments) => admin::run(admin::Command::Stop, &arguments),
+        Command::Recycle(arguments) => admin::run(admin::Command::Recycle, &arguments),
+        Command::Reload(arguments) => admin::run(admin::Command::Reload, &arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Probe => check::probe::run(),

@@ -1,8 +1,9 @@
 //! `mews serve`: sites and pools of a configuration file.
 
 use super::builder::copy;
-use super::{HostBuilder, Model, TestHost};
-use crate::{Client, PATIENCE, Request, Response, paths};
+use super::{Finished, HostBuilder, Model, TestHost, tool};
+use crate::{Client, PATIENCE, Request, Response, paths, wait};
+use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
 
@@ -79,6 +80,45 @@ impl TestHost {
             Ok(response) => response,
             Err(error) => panic!("GET {target}: {error:#}\n{}", self.story()),
         }
+    }
+
+    /// Runs a command of `mews` against the host's control socket.
+    ///
+    /// # Panics
+    /// It cannot be run.
+    pub fn admin(&self, arguments: &[&str]) -> Finished {
+        let socket = self.folder().join("control.sock");
+        let mut all = arguments.to_vec();
+        all.extend(["--control", socket.to_str().expect("the temporary folder has a plain name")]);
+        tool(&all)
+    }
+
+    /// What `mews status --json` says about a pool.
+    ///
+    /// # Panics
+    /// It cannot be asked, or there is no such pool.
+    pub fn status(&self, pool: &str) -> Value {
+        let finished = self.admin(&["status", pool, "--json"]);
+        assert_eq!(finished.code, Some(0), "{finished:?}\n{}", self.story());
+        let status: Value = serde_json::from_str(&finished.stdout).expect("status is JSON");
+        status["status"]["pools"][0].clone()
+    }
+
+    /// The state of a pool, in one word.
+    ///
+    /// # Panics
+    /// As [`TestHost::status`].
+    pub fn state(&self, pool: &str) -> String {
+        self.status(pool)["state"].as_str().expect("the state is a word").to_owned()
+    }
+
+    /// Waits until a pool is in a state.
+    ///
+    /// # Panics
+    /// It does not come to that in time.
+    pub fn wait_state(&self, pool: &str, state: &str) {
+        let found = wait::poll(PATIENCE, || (self.state(pool) == state).then_some(()));
+        assert!(found.is_some(), "{pool} is not {state}: {:#}\n{}", self.status(pool), self.story());
     }
 
     /// Changes a file of the configuration's folder while the host runs, in one step.

@@ -56,7 +56,7 @@ pub(crate) struct Place {
 }
 
 /// A folder that can be resolved again and again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     options: SiteOptions,
     /// Absolute; links in it are followed at each start.
@@ -143,6 +143,14 @@ impl Site {
     /// The folder, as it was named: links in it may lead elsewhere later.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// As messages call it: `shop`, `shop/api`; the folder where it has no place among sites.
+    pub(crate) fn name(&self) -> String {
+        match &self.options.place {
+            Some(place) => format!("{}{}", place.site, place.path.trim_end_matches('/')),
+            None => self.folder.display().to_string(),
+        }
     }
 
     /// What stands between clients and the app.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod check;
 mod explain;
 mod folder;
@@ -8,6 +9,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use admin::AdminArguments;
 pub(crate) use check::CheckArguments;
 pub(crate) use explain::ExplainArguments;
 use folder::FolderOptions;
@@ -28,6 +30,16 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Host the sites and application pools of a configuration file
     Serve(ServeArguments),
+    /// Tell how the pools of a running 'mews serve' are
+    Status(AdminArguments),
+    /// Start pools that are stopped, disabled or idle
+    Start(AdminArguments),
+    /// Stop pools: their requests are answered with 503
+    Stop(AdminArguments),
+    /// Replace the workers of pools without losing a request
+    Recycle(AdminArguments),
+    /// Let 'mews serve' take its changed configuration file
+    Reload(AdminArguments),
     /// Find what is wrong with an app folder, without starting anything
     Check(CheckArguments),
     /// Tell what a status or an event's number means, and what to do

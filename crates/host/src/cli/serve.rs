@@ -16,6 +16,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     pub(crate) config: PathBuf,
 
+    /// The socket that commands come to [default: MEWS_CONTROL, /run/mews/control.sock for root, else in
+    /// XDG_RUNTIME_DIR]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+
     /// How log lines on stderr look
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,

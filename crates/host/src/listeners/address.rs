@@ -12,7 +12,7 @@ use crate::control::TlsId;
 #[derive(Debug)]
 pub(crate) struct Listening {
     listen: ListenUrl,
-    bound: Vec<Bound>,
+    bound: Arc<Vec<Bound>>,
     /// What TLS there works with; `None` = plain HTTP.
     tls: Option<TlsId>,
 }
@@ -30,6 +30,11 @@ impl Listening {
     /// Its sockets.
     pub(crate) fn bound(&self) -> &[Bound] {
         &self.bound
+    }
+
+    /// What was asked for: with port 0 where any free one was.
+    pub(crate) fn listen(&self) -> &ListenUrl {
+        &self.listen
     }
 
     /// Its URLs with their real ports.
@@ -58,13 +63,19 @@ pub(crate) fn listen(
     let mut present = present.to_vec();
     let mut listening = Vec::new();
     for wanted in wanted {
-        let same = |known: &Arc<Listening>| known.listen == wanted.listen && known.tls == wanted.tls;
-        if let Some(at) = present.iter().position(same) {
-            listening.push(present.swap_remove(at));
-            continue;
-        }
-        let bound = bind_beside(&wanted.listen, &all)?;
         let tls = wanted.tls.filter(|_| wanted.listen.scheme == Scheme::Https);
+        let place = |known: &Arc<Listening>| {
+            (&known.listen.host, known.listen.port) == (&wanted.listen.host, wanted.listen.port)
+        };
+        let bound = match present.iter().position(place).map(|at| present.swap_remove(at)) {
+            Some(known) if known.listen == wanted.listen && known.tls == tls => {
+                listening.push(known);
+                continue;
+            }
+            // The same sockets with another scheme, or other certificates.
+            Some(known) => Arc::clone(&known.bound),
+            None => Arc::new(bind_beside(&wanted.listen, &all)?),
+        };
         listening.push(Arc::new(Listening { listen: wanted.listen.clone(), bound, tls }));
     }
     Ok(listening)

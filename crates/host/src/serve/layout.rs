@@ -7,7 +7,7 @@ use std::time::Duration;
 use mews_model::lifecycle::{Settings, apart};
 use mews_model::routing::{Listener, Router};
 use mews_model::server_config::{Pool, ServerConfig, Site as ConfiguredSite};
-use mews_model::url::Scheme;
+use mews_model::url::{ListenUrl, Scheme};
 
 use crate::app::Site;
 use crate::control::TlsId;
@@ -53,8 +53,20 @@ pub(crate) enum LayoutError {
 pub(crate) struct Present {
     /// Addresses that are listened on.
     pub(crate) listening: Vec<Arc<Listening>>,
-    /// The number of the next certificates.
-    pub(crate) next_tls: u32,
+    /// Where the certificates in use come from.
+    pub(crate) tls: Vec<(TlsId, Configured)>,
+}
+
+impl Present {
+    /// The certificates of an address, if they are the same.
+    fn tls_of(&self, url: &ListenUrl, configured: &Configured) -> Option<TlsId> {
+        let known = self.listening.iter().find(|listening| listening.listen() == url)?.tls()?;
+        self.tls.iter().any(|(id, source)| *id == known && source == configured).then_some(known)
+    }
+
+    fn next_tls(&self) -> u32 {
+        self.tls.iter().map(|(id, _)| id.0 + 1).max().unwrap_or(0)
+    }
 }
 
 /// What is to be hosted.
@@ -64,7 +76,7 @@ pub(crate) struct Layout {
     pub(crate) config: ServerConfig,
     /// Addresses that are listened on.
     pub(crate) listening: Vec<Arc<Listening>>,
-    /// Their certificates.
+    /// Their certificates, as far as they are not there already.
     pub(crate) tls: BTreeMap<TlsId, Keeper>,
     /// The pools that have an application.
     pub(crate) pools: Vec<PoolSpec>,
@@ -84,10 +96,16 @@ impl Layout {
             let id = match listener.url().scheme {
                 Scheme::Http => None,
                 Scheme::Https => {
-                    let keeper = keeper(&config, listener, &mut warnings)?;
-                    let next = present.next_tls + u32::try_from(tls.len()).unwrap_or(u32::MAX);
-                    tls.insert(TlsId(next), keeper);
-                    Some(TlsId(next))
+                    let (names, configured) = certificates(&config, listener)?;
+                    match present.tls_of(listener.url(), &configured) {
+                        Some(known) => Some(known),
+                        None => {
+                            let next =
+                                TlsId(present.next_tls() + u32::try_from(tls.len()).unwrap_or(u32::MAX));
+                            tls.insert(next, read(&names, configured, listener, &mut warnings)?);
+                            Some(next)
+                        }
+                    }
                 }
             };
             wanted.push(Wanted { listen: listener.url().clone(), tls: id });
@@ -104,12 +122,8 @@ impl Layout {
     }
 }
 
-/// The certificates of an address.
-pub(crate) fn keeper(
-    config: &ServerConfig,
-    listener: &Listener,
-    warnings: &mut Vec<String>,
-) -> Result<Keeper, LayoutError> {
+/// What the sites of an address say about TLS, and their names.
+fn certificates(config: &ServerConfig, listener: &Listener) -> Result<(String, Configured), LayoutError> {
     let sites: Vec<&ConfiguredSite> =
         listener.sites().into_iter().filter_map(|index| config.sites.get(index)).collect();
     let names = sites.iter().map(|site| site.name.as_str()).collect::<Vec<_>>().join("', '");
@@ -117,9 +131,28 @@ pub(crate) fn keeper(
         let (first, second) = *differing;
         LayoutError::Clients(first.to_owned(), second.to_owned(), listener.url().to_string())
     })?;
+    Ok((names, configured))
+}
+
+/// The certificates of an address.
+pub(crate) fn keeper(
+    config: &ServerConfig,
+    listener: &Listener,
+    warnings: &mut Vec<String>,
+) -> Result<Keeper, LayoutError> {
+    let (names, configured) = certificates(config, listener)?;
+    read(&names, configured, listener, warnings)
+}
+
+fn read(
+    names: &str,
+    configured: Configured,
+    listener: &Listener,
+    warnings: &mut Vec<String>,
+) -> Result<Keeper, LayoutError> {
     let urls = [listener.url().clone()];
     let (keeper, told) = Keeper::new(Source::Configured(configured), &urls)
-        .map_err(|problem| LayoutError::Certificates { site: names.clone(), problem })?;
+        .map_err(|problem| LayoutError::Certificates { site: names.to_owned(), problem })?;
     warnings.extend(told.into_iter().map(|warning| format!("site '{names}': {warning}")));
     Ok(keeper)
 }

@@ -8,12 +8,13 @@ mod layout;
 
 use std::path::Path;
 
+use crate::admin::{self, ControlSocket};
 use crate::app::Outputs;
 use crate::cli::ServeArguments;
 use crate::fatal::Fatal;
 use crate::log::{self, LogTarget};
 use crate::serve_config;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Commands, Supervisor};
 
 pub(crate) use layout::{Layout, LayoutError, Present, keeper};
 
@@ -26,8 +27,24 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
     let outputs = Outputs::of_process()
         .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
     let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
+    let control = control(arguments.control.as_deref())?;
+    let commands = Commands::new(control, arguments.config.clone());
     let supervisor = Supervisor::new(layout, log_format, outputs).map_err(Fatal::failed)?;
-    supervisor.run()
+    supervisor.with_commands(commands).run()
+}
+
+/// The socket that commands come to. Without a place for it there is none, unless one was named.
+fn control(named: Option<&Path>) -> Result<Option<ControlSocket>, Fatal> {
+    let path = match admin::path(named) {
+        Ok(path) => path,
+        Err(error) => {
+            tracing::warn!("'mews status' and the like cannot be used: {error}");
+            return Ok(None);
+        }
+    };
+    let socket = ControlSocket::bind(&path).map_err(Fatal::failed)?;
+    tracing::info!("commands come to {}", path.display());
+    Ok(Some(socket))
 }
 
 /// Reads the file and prepares what it asks for, with what is there already.

@@ -10,33 +10,42 @@
 //! | `worker`, `perform`, `converse` | worker processes: starting them, what they say |
 //! | `vitals` | asking workers whether they are alive |
 //! | `certificates` | certificate files that change |
-//! | `commands` | what `mews status`, `recycle` and the like ask for |
+//! | `commands`, `outcome`, `status` | what `mews status`, `recycle` and the like ask for |
+//! | `reload` | a changed configuration file |
 //! | `orphans` | what workers leave behind |
 
 mod certificates;
+mod commands;
 mod converse;
 mod host;
 mod orphans;
+mod outcome;
 mod perform;
 mod poller;
 mod pool;
+mod reload;
+mod status;
 mod vitals;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::Event;
+use mews_model::server_config::ServerConfig;
 use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
 use rustix::event::PollFlags;
 
 use crate::app::Outputs;
 use crate::fatal::Fatal;
+use crate::listeners::Listening;
 use crate::log::LogFormat;
 use crate::serve::Layout;
 
+pub(crate) use commands::Commands;
 pub(crate) use pool::PoolSpec;
 
 use host::Host;
@@ -60,6 +69,10 @@ pub(crate) struct Supervisor {
     signals: Signals,
     next_tls_look: Option<Instant>,
     stopping: bool,
+    /// What `reload` compares with; empty for `mews run`.
+    config: ServerConfig,
+    listening: Vec<Arc<Listening>>,
+    commands: Option<Commands>,
 }
 
 impl Supervisor {
@@ -84,6 +97,9 @@ impl Supervisor {
             signals: Signals::install()?,
             next_tls_look: None,
             stopping: false,
+            config: layout.config,
+            listening: layout.listening,
+            commands: None,
         };
         for pool in layout.pools {
             supervisor.add(pool);
@@ -91,11 +107,13 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    fn add(&mut self, spec: PoolSpec) {
+    fn add(&mut self, spec: PoolSpec) -> PoolKey {
         let mut pool = Pool::new(spec);
         pool.begin();
-        self.pools.insert(PoolKey(self.next_key), pool);
+        let key = PoolKey(self.next_key);
+        self.pools.insert(key, pool);
         self.next_key += 1;
+        key
     }
 
     /// Runs until stopped; the answer is the exit code.
@@ -140,6 +158,7 @@ impl Supervisor {
                 }));
             }
         }
+        entries.extend(self.commands.iter().flat_map(Commands::entries));
         entries
     }
 
@@ -158,6 +177,7 @@ impl Supervisor {
             }
         }
         self.schedule_certificates();
+        self.look_at_commands();
     }
 
     /// Leaves no killed process behind as a zombie: whoever inherits them may not care.
@@ -186,7 +206,8 @@ impl Supervisor {
 
     fn wait_limit(&self) -> Option<Duration> {
         let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
-        let next = pools.chain(self.next_tls_look).min();
+        let commands = self.commands.as_ref().and_then(Commands::next_due);
+        let next = pools.chain(self.next_tls_look).chain(commands).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -208,6 +229,12 @@ impl Supervisor {
                         pool.connection_waits();
                     }
                 }
+                Source::Control => {
+                    if let Some(commands) = &mut self.commands {
+                        commands.accept();
+                    }
+                }
+                Source::Client(id) => self.client_ready(*id),
             }
         }
         if ready.child {

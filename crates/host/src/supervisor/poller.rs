@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::PoolKey;
+use super::commands::ClientId;
 
 /// Whose descriptor it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +19,10 @@ pub(super) enum Source {
     Worker(PoolKey, WorkerId),
     /// A socket of a pool whose app does not run, and that somebody connects to.
     Connection(PoolKey),
+    /// Somebody connects to the control socket.
+    Control,
+    /// A client of the control socket.
+    Client(ClientId),
 }
 
 /// What happened.

@@ -62,6 +62,8 @@ pub(super) struct Pool {
     /// The app's name, as of the last start.
     pub(super) app: Option<String>,
     gone: bool,
+    /// The configuration has it no more.
+    pub(super) removed: bool,
 }
 
 impl Pool {
@@ -84,6 +86,7 @@ impl Pool {
             keeps_running: spec.plan.as_ref().is_some_and(|plan| plan.keeps_running),
             app: None,
             gone: false,
+            removed: false,
             spec,
         }
     }

@@ -42,6 +42,20 @@ impl Default for Pulse {
     }
 }
 
+impl Pulse {
+    /// It is to be asked now, unless it is being asked.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if self.asked.is_none() {
+            self.next = Some(now);
+        }
+    }
+
+    /// Whether an answer is due. One that was given up is not waited for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some() && !self.hung
+    }
+}
+
 impl Pool {
     /// How often workers are asked; `None`: never.
     fn period(&self) -> Option<Duration> {

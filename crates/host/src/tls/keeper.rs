@@ -9,7 +9,7 @@ use mews_model::url::ListenUrl;
 use mews_server::tls::CertificateMaterial;
 
 use super::load::{self, Loaded};
-use super::source::Source;
+use super::source::{Configured, Source};
 use super::{TlsProblem, TlsSpec, self_signed};
 
 /// How a file looks: device, inode, length, and its last change in seconds and nanoseconds.
@@ -54,6 +54,11 @@ impl Keeper {
             );
         }
         Ok((Self { source, stand_in, spec, known, changing: None }, warnings))
+    }
+
+    /// What the host's configuration says, if the certificates come from there.
+    pub(crate) fn configured(&self) -> Option<&Configured> {
+        if let Source::Configured(configured) = &self.source { Some(configured) } else { None }
     }
 
     /// What workers use.

@@ -7,6 +7,8 @@ namespace Mews.TestApps.Minimal.Endpoints;
 /// <summary>Endpoints that end badly, for the request or for the process.</summary>
 public static class Failures
 {
+    private static readonly List<byte[]> s_kept = [];
+
     private static int s_waiting;
     private static int s_aborted;
 
@@ -36,6 +38,7 @@ public static class Failures
             lifetime.StopApplication();
             return "stopping";
         });
+        routes.MapGet("/keep", Keep);
         routes.MapGet("/abort", Abort);
         routes.MapGet("/wait-abort", WaitForAbort);
         routes.MapGet("/abort-counts", () => new { waiting = Volatile.Read(ref s_waiting), aborted = Volatile.Read(ref s_aborted) });
@@ -98,5 +101,18 @@ public static class Failures
         {
             Interlocked.Decrement(ref s_waiting);
         }
+    }
+
+    /// <summary>A leak: the memory is used and never given back.</summary>
+    private static string Keep(int kib = 1024)
+    {
+        var block = new byte[kib * 1024];
+        Array.Fill(block, (byte)1);
+        lock (s_kept)
+        {
+            s_kept.Add(block);
+        }
+
+        return "kept";
     }
 }

@@ -1,0 +1,102 @@
+//! A changed configuration file: what has changed is replaced, and nothing else.
+
+use std::sync::Arc;
+
+use mews_model::lifecycle::{Event, RecycleCause};
+
+use super::pool::{Pool, PoolSpec};
+use super::{PoolKey, Supervisor};
+use crate::admin::{Answer, Outcome};
+use crate::app::Watch;
+use crate::serve::{self, Layout, Present};
+use crate::tls::Keeper;
+
+impl Supervisor {
+    /// Reads the file anew and takes it, or says why it cannot; then everything stays as it is.
+    pub(super) fn reload(&mut self) -> Answer {
+        let Some(commands) = &self.commands else { return Answer::Refused("there is no file".to_owned()) };
+        let configured = |keeper: &Keeper| keeper.configured().cloned();
+        let tls = self.host.tls.iter().filter_map(|(id, keeper)| Some((*id, configured(keeper)?)));
+        let present = Present { listening: self.listening.clone(), tls: tls.collect() };
+        match serve::read(commands.config(), &present) {
+            Ok(layout) => {
+                let outcomes = self.take(layout);
+                tracing::info!("the configuration was read anew");
+                Answer::Done(outcomes)
+            }
+            Err(error) => {
+                tracing::error!("the configuration cannot be used, and the one before stays. {error}");
+                Answer::Refused(format!("{error}\nnothing was changed"))
+            }
+        }
+    }
+
+    fn take(&mut self, layout: Layout) -> Vec<Outcome> {
+        for warning in &layout.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.host.tls.extend(layout.tls);
+        let mut outcomes = Vec::new();
+        let mut kept: Vec<PoolKey> = Vec::new();
+        for spec in layout.pools {
+            let name = spec.name.clone().unwrap_or_default();
+            let known = self.named(Some(&name)).ok().and_then(|keys| keys.first().copied());
+            let known = known.and_then(|key| Some((key, self.pools.get_mut(&key)?)));
+            let known = known.filter(|(_, pool)| pool.spec.name.as_deref() == Some(&name));
+            let text = match known {
+                Some((key, pool)) => {
+                    kept.push(key);
+                    pool.reconfigure(spec)
+                }
+                None => {
+                    kept.push(self.add(spec));
+                    "added"
+                }
+            };
+            outcomes.push(Outcome { pool: name, ok: true, text: text.to_owned() });
+        }
+        for (key, pool) in &mut self.pools {
+            if !kept.contains(key) && !pool.removed {
+                pool.removed = true;
+                pool.events.push_back(Event::StopRequested);
+                let name = pool.spec.name.clone().unwrap_or_default();
+                outcomes.push(Outcome { pool: name, ok: true, text: "removed".to_owned() });
+            }
+        }
+        self.config = layout.config;
+        self.listening = layout.listening;
+        let used = |id| {
+            let pools = self.pools.values().flat_map(|pool| &pool.spec.listening);
+            pools.chain(&self.listening).any(|listening| listening.tls() == Some(id))
+        };
+        let unused: Vec<_> = self.host.tls.keys().copied().filter(|id| !used(*id)).collect();
+        for id in unused {
+            self.host.tls.remove(&id);
+        }
+        outcomes
+    }
+}
+
+impl Pool {
+    /// Takes what is said about it now; answers what that means, as a clause.
+    fn reconfigure(&mut self, spec: PoolSpec) -> &'static str {
+        let same_sockets = spec.listening.len() == self.spec.listening.len()
+            && spec.listening.iter().zip(&self.spec.listening).all(|(new, old)| Arc::ptr_eq(new, old));
+        let same_app = spec.site == self.spec.site;
+        let same_rules = spec.settings == self.spec.settings
+            && spec.ping == self.spec.ping
+            && (spec.startup_limit, spec.shutdown_limit)
+                == (self.spec.startup_limit, self.spec.shutdown_limit);
+        if spec.site.folder() != self.spec.site.folder() {
+            self.watch = Watch::new(spec.site.folder());
+            self.events.extend(self.watch.offline().map(Event::Offline));
+        }
+        self.machine.configure(spec.settings);
+        self.spec = spec;
+        if same_sockets && same_app {
+            return if same_rules { "unchanged" } else { "goes by the new settings" };
+        }
+        self.events.push_back(Event::Recycle(RecycleCause::Configuration));
+        "changed"
+    }
+}
