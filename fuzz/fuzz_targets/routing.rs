@@ -2,6 +2,7 @@
 #![no_main]
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use mews_model::routing::{Router, split_target};
@@ -9,29 +10,38 @@ use mews_model::server_config::{Surroundings, read};
 
 const PATHS: &[&str] = &["/", "/api", "/api/v2", "/a", "/a/b/c", "/api/v2/admin"];
 
-// The first line is a host name, the rest a request target.
-fuzz_target!(|data: &[u8]| {
+static ROUTER: LazyLock<Router> = LazyLock::new(|| {
     let mut text = String::from(
         "[[site]]\nname = 'a'\nbindings = ['http://*:80', 'http://*.example:80', 'http://shop.example:80']\n",
     );
     for path in PATHS {
-        text.push_str(&format!("[[site.application]]\npath = '{path}'\nphysical_path = '/srv'\npool = 'p'\n"));
+        text.push_str(&format!(
+            "[[site.application]]\npath = '{path}'\nphysical_path = '/srv'\npool = 'p'\n"
+        ));
     }
     let surroundings =
         Surroundings { file: "mews.toml", folder: Path::new("/"), variable: &|_| None, processors: 1 };
-    let Ok(loaded) = read(text.as_bytes(), surroundings) else { panic!("the configuration is valid") };
-    let router = Router::new(&loaded.config);
+    match read(text.as_bytes(), surroundings) {
+        Ok(loaded) => Router::new(&loaded.config),
+        Err(problems) => panic!("{}", problems.render()),
+    }
+});
+
+// The first line is a host name, the rest a request target.
+fuzz_target!(|data: &[u8]| {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (host, target) = (&data[..end], data.get(end + 1..).unwrap_or_default());
-    let endpoint = router.listeners()[0].endpoint([127, 0, 0, 1].into());
+    let endpoint = ROUTER.listeners()[0].endpoint([127, 0, 0, 1].into());
     assert_eq!(endpoint.site(host), Some(0));
     let path = split_target(target).path;
-    let found = router.application(0, path);
+    let found = ROUTER.application(0, path);
     let plain = plain(path);
     let expected = PATHS
         .iter()
         .enumerate()
-        .filter(|(_, prefix)| **prefix == "/" || plain == **prefix || plain.starts_with(&format!("{prefix}/")))
+        .filter(|(_, prefix)| {
+            **prefix == "/" || plain == **prefix || plain.starts_with(&format!("{prefix}/"))
+        })
         .max_by_key(|(_, prefix)| prefix.len());
     assert_eq!(Some(found), expected.map(|(at, _)| at), "{plain:?}");
 });

@@ -10,7 +10,8 @@ use mews_model::server_config::{Surroundings, read};
 fuzz_target!(|data: &[u8]| {
     let variable = |name: &str| name.eq_ignore_ascii_case("APPS").then(|| "/srv".to_owned());
     for file in ["mews.toml", "applicationHost.config"] {
-        let surroundings = Surroundings { file, folder: Path::new("/etc/mews"), variable: &variable, processors: 2 };
+        let surroundings =
+            Surroundings { file, folder: Path::new("/etc/mews"), variable: &variable, processors: 2 };
         match read(data, surroundings) {
             Ok(loaded) => {
                 assert!(loaded.warnings.iter().all(|warning| !warning.one_line().contains('\n')));

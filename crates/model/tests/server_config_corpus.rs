@@ -143,6 +143,44 @@ fn damaged_files_never_panic() {
     }
 }
 
+/// None of these may take more time than a few looks through them: a debug build would not get through this test
+/// otherwise.
+#[test]
+fn large_files_are_bounded() {
+    let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
+    let site = |n: usize| format!("[[site]]\nname='s{n}'\nbindings=['http://s{n}.x']\nphysical_path='/x'\n");
+    let same = |_: usize| "[[site]]\nname='s'\nbindings=['http://*']\nphysical_path='/x'\n".to_owned();
+    let named = |n: usize| {
+        format!("[[site]]\nname='s{n}'\nbindings=['http://s{n}.x']\nphysical_path='/x'\npool='p{n}x'\n")
+    };
+    let pool = |n: usize| format!("[pool.p{n}]\n");
+    let application = |n: usize| format!("[[site.application]]\npath='/{n}'\nphysical_path='/x'\npool='p'\n");
+    let port = |n: usize| format!("[[site]]\nname='s{n}'\nbindings=['http://*:{n}']\nphysical_path='/x'\n");
+    for (text, part) in [
+        (many(11_000, &site), ""),
+        (many(14_000, &same), "more than 100 problems"),
+        (many(6000, &named) + &many(6000, &pool), "more than 100 problems"),
+        (many(1, &site) + &many(12_000, &application), ""),
+        (many(10_000, &|n| port(n + 1)), "more than 64 addresses"),
+        (many(80_000, &|n| format!("k{n} = 1\n")), "more than 100 problems"),
+        ("[[site]]\n".repeat(100_000), "more than 100 problems"),
+        ("x = [".repeat(200_000), ""),
+        ("a.".repeat(400_000), "not valid TOML"),
+        ("x".repeat(2 << 20), "larger than"),
+    ] {
+        assert!(text.len() < 1 << 20 || part == "larger than", "{}", text.len());
+        match load(Path::new("mews.toml"), text.as_bytes()) {
+            Ok(loaded) => {
+                assert!(part.is_empty() && !Router::new(&loaded.config).listeners().is_empty(), "{part}")
+            }
+            Err(problems) => {
+                let shown = problems.render();
+                assert!(shown.contains(part) && shown.len() < 100_000, "{part}: {shown}");
+            }
+        }
+    }
+}
+
 /// `cargo run -p mews-model --example mews_toml_reference > docs/reference/mews-toml.md`
 #[test]
 fn the_reference_page_is_the_table() {

@@ -5,6 +5,9 @@ mod binding;
 mod name;
 mod pool;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::draft::{Draft, SiteDraft};
 use super::{Format, ServerConfig, Site};
 use crate::web_config::report::{Place, Report};
@@ -20,7 +23,7 @@ pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
     let mut pools = pool::Pools::new(pools, format, report);
     binding::check(&drafts, format, &told, report);
     let ids = ids(&drafts, report);
-    let mut names: Vec<(String, Place)> = Vec::new();
+    let mut names = name::Names::new();
     let mut sites = Vec::new();
     for (draft, id) in drafts.into_iter().zip(ids) {
         name::check("site", &draft.name, report);
@@ -32,27 +35,24 @@ pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
 
 /// Each site's number: its own, or the next that is free.
 fn ids(sites: &[SiteDraft], report: &mut Report<'_>) -> Vec<u32> {
-    let mut taken: Vec<(u32, Place)> = Vec::new();
+    let mut taken: HashMap<u32, Place> = HashMap::new();
     for id in sites.iter().filter_map(|site| site.id.as_ref()) {
-        match taken.iter().find(|(other, _)| *other == id.value) {
-            Some((_, first)) => {
-                let first = report.show(*first);
+        match taken.entry(id.value) {
+            Entry::Vacant(place) => {
+                place.insert(id.at);
+            }
+            Entry::Occupied(first) if !report.is_full() => {
+                let first = report.show(*first.get());
                 report.violation(id.at, format!("the site number {} is there twice", id.value), |problem| {
                     problem.help(format!("the first is at {first}: give this site another one"))
                 });
             }
-            None => taken.push((id.value, id.at)),
+            Entry::Occupied(_) => {}
         }
     }
-    let mut next = 1;
-    let mut free = || {
-        while taken.iter().any(|(id, _)| *id == next) {
-            next += 1;
-        }
-        next += 1;
-        next - 1
-    };
-    sites.iter().map(|site| site.id.as_ref().map_or_else(&mut free, |id| id.value)).collect()
+    let mut free = (1..=u32::MAX).filter(|id| !taken.contains_key(id));
+    let mut next = || free.next().unwrap_or(u32::MAX);
+    sites.iter().map(|site| site.id.as_ref().map_or_else(&mut next, |id| id.value)).collect()
 }
 
 fn site(

@@ -1,5 +1,8 @@
 //! The applications of a site: their paths, and that one of them has the path `/`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::super::draft::{ApplicationDraft, Placed};
 use super::super::{Application, Format};
 use super::name;
@@ -16,23 +19,28 @@ pub(super) fn all(
     pools: &mut Pools,
     report: &mut Report<'_>,
 ) -> Vec<Application> {
-    let mut paths: Vec<(String, Place)> = Vec::new();
+    let mut paths: HashMap<String, Place> = HashMap::new();
     let mut applications = Vec::new();
     let given = !drafts.is_empty();
     for draft in drafts {
         let ApplicationDraft { application, path, physical_path, pool } = draft;
         check_path(&path, report);
-        let folded = routing::fold(&path.value);
-        if let Some((_, first)) = paths.iter().find(|(other, _)| *other == folded) {
-            let first = report.show(*first);
-            let message = format!("the application '{}' is there twice in its site", shorten(&path.value));
-            report.violation(path.at, message, |problem| {
-                problem.help(format!(
-                    "the first is at {first} (case does not count): give this one another path"
-                ))
-            });
+        match paths.entry(routing::fold(&path.value)) {
+            Entry::Vacant(place) => {
+                place.insert(path.at);
+            }
+            Entry::Occupied(first) if !report.is_full() => {
+                let first = report.show(*first.get());
+                let message =
+                    format!("the application '{}' is there twice in its site", shorten(&path.value));
+                report.violation(path.at, message, |problem| {
+                    problem.help(format!(
+                        "the first is at {first} (case does not count): give this one another path"
+                    ))
+                });
+            }
+            Entry::Occupied(_) => {}
         }
-        paths.push((folded, path.at));
         let pool = match &pool {
             Some(name) => pools.named(name, report),
             None => pools.own(own_pool(site, &path.value)),
@@ -41,7 +49,7 @@ pub(super) fn all(
         applications.push(Application { path: path.value, physical_path, pool, ..application });
     }
     let misspelt = ["path", "physical_path", "application"].iter().any(|name| told.contains(name));
-    if !paths.iter().any(|(path, _)| path == "/") && !misspelt {
+    if !paths.contains_key("/") && !misspelt {
         let message = format!("{} has no application with the path '/'", name::site(site));
         report.violation(at, message, |problem| {
             problem.help(match format {

@@ -1,5 +1,8 @@
 //! Addresses: no two sites listen for the same, and one address and port speaks one scheme.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::super::draft::{BindingDraft, SiteDraft};
 use super::super::{Binding, ClientCertificates, Format, HostName, Site};
 use super::name;
@@ -10,6 +13,7 @@ use crate::web_config::report::{Place, Report};
 /// More sockets than these are not passed to a worker.
 const MOST_ADDRESSES: usize = crate::url::MOST_URLS;
 
+#[derive(Clone)]
 struct Taken<'a> {
     binding: Binding,
     at: Place,
@@ -19,8 +23,9 @@ struct Taken<'a> {
 
 /// Complains about bindings that cannot be side by side.
 pub(super) fn check(sites: &[SiteDraft], format: Format, told: &[&str], report: &mut Report<'_>) {
-    let mut taken: Vec<Taken<'_>> = Vec::new();
-    let mut addresses: Vec<&ListenUrl> = Vec::new();
+    // The first binding of each address. Addresses that are the same in two spellings have the first one's number.
+    let mut addresses: Vec<(Taken<'_>, usize)> = Vec::new();
+    let mut taken: HashMap<(usize, &HostName), Taken<'_>> = HashMap::new();
     for (index, site) in sites.iter().enumerate() {
         if site.bindings.is_empty() && !told.contains(&"bindings") {
             let message = format!("{} listens nowhere", name::site(&site.name.value));
@@ -34,30 +39,52 @@ pub(super) fn check(sites: &[SiteDraft], format: Format, told: &[&str], report: 
             });
         }
         for draft in &site.bindings {
+            if report.is_full() {
+                return;
+            }
             let Some(listen) = &draft.listen else { continue };
-            if !addresses.contains(&listen) {
-                addresses.push(listen);
-                if addresses.len() == MOST_ADDRESSES + 1 {
+            let binding = Binding { listen: listen.clone(), host: draft.host.clone() };
+            let new = Taken { binding, at: draft.at, site: &site.name.value, index };
+            let known = addresses.iter().find(|(first, _)| first.binding.listen == *listen);
+            let address = match known {
+                Some((_, address)) => *address,
+                None if addresses.len() == MOST_ADDRESSES => {
                     let message = format!("there are more than {MOST_ADDRESSES} addresses to listen on");
                     report.violation(draft.at, message, |problem| {
                         problem.help("let sites share an address and a port, told apart by host names")
                     });
+                    return;
+                }
+                None => {
+                    let conflict = addresses.iter().find(|(first, _)| conflict(&first.binding, &new.binding));
+                    if let Some((first, _)) = conflict {
+                        complain(first, &new, format, report);
+                    }
+                    let same = addresses.iter().find(|(first, _)| same(&first.binding, &new.binding));
+                    let address = same.map_or(addresses.len(), |(_, address)| *address);
+                    addresses.push((new.clone(), address));
+                    address
+                }
+            };
+            match taken.entry((address, &draft.host)) {
+                Entry::Occupied(first) => complain(first.get(), &new, format, report),
+                Entry::Vacant(place) => {
+                    place.insert(new);
                 }
             }
-            let binding = Binding { listen: listen.clone(), host: draft.host.clone() };
-            let new = Taken { binding, at: draft.at, site: &site.name.value, index };
-            if let Some(other) = taken.iter().find(|other| conflict(&other.binding, &new.binding)) {
-                complain(other, &new, format, report);
-            }
-            taken.push(new);
         }
     }
 }
 
+/// Whether two bindings have the same connections.
+fn same(a: &Binding, b: &Binding) -> bool {
+    a.listen.scheme == b.listen.scheme && covers(&a.listen, &b.listen) && covers(&b.listen, &a.listen)
+}
+
+/// Whether two addresses cannot be listened on side by side.
 fn conflict(a: &Binding, b: &Binding) -> bool {
-    let (outer, inner) = (covers(&a.listen, &b.listen), covers(&b.listen, &a.listen));
-    let same = outer && inner && a.host == b.host;
-    overlap(&a.listen, &b.listen) && (a.listen.scheme != b.listen.scheme || same || !(outer || inner))
+    let inside = covers(&a.listen, &b.listen) || covers(&b.listen, &a.listen);
+    overlap(&a.listen, &b.listen) && (a.listen.scheme != b.listen.scheme || !inside)
 }
 
 fn complain(first: &Taken<'_>, second: &Taken<'_>, format: Format, report: &mut Report<'_>) {

@@ -1,5 +1,8 @@
 //! Names of sites and pools: they become names of folders and arguments of commands.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::super::draft::Placed;
 use crate::web_config::hints::shorten;
 use crate::web_config::report::{Place, Report};
@@ -38,23 +41,26 @@ pub(super) fn check(what: &str, name: &Placed<String>, report: &mut Report<'_>) 
         .violation(name.at, message, |problem| problem.help("use letters, digits, '-', '_', '.' and spaces"));
 }
 
+/// Names that are taken: as they are compared, and as they are written.
+pub(super) type Names = HashMap<String, (String, Place)>;
+
 /// Complains about a name that is taken, and takes it.
-pub(super) fn unique(
-    what: &str,
-    name: &Placed<String>,
-    taken: &mut Vec<(String, Place)>,
-    report: &mut Report<'_>,
-) {
-    if name.value.is_empty() {
+pub(super) fn unique(what: &str, name: &Placed<String>, taken: &mut Names, report: &mut Report<'_>) {
+    if name.value.is_empty() || report.is_full() {
         return;
     }
-    if let Some((other, first)) = taken.iter().find(|(other, _)| other.eq_ignore_ascii_case(&name.value)) {
-        let first = report.show(*first);
-        let case = if *other == name.value { "" } else { " (case does not count)" };
-        let message = format!("the {what} '{}' is there twice{case}", shorten(&name.value));
-        report.violation(name.at, message, |problem| {
-            problem.help(format!("the first is at {first}: give this one another name"))
-        });
+    match taken.entry(name.value.to_ascii_lowercase()) {
+        Entry::Vacant(place) => {
+            place.insert((name.value.clone(), name.at));
+        }
+        Entry::Occupied(first) => {
+            let (other, first) = first.get();
+            let first = report.show(*first);
+            let case = if *other == name.value { "" } else { " (case does not count)" };
+            let message = format!("the {what} '{}' is there twice{case}", shorten(&name.value));
+            report.violation(name.at, message, |problem| {
+                problem.help(format!("the first is at {first}: give this one another name"))
+            });
+        }
     }
-    taken.push((name.value.clone(), name.at));
 }

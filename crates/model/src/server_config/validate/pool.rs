@@ -1,5 +1,7 @@
 //! Which pools there are: those that are written, and those that applications ask for.
 
+use std::collections::HashMap;
+
 use super::super::draft::{Placed, PoolDraft};
 use super::super::{Format, Pool};
 use super::name;
@@ -7,9 +9,14 @@ use crate::suggest::nearest;
 use crate::web_config::hints::shorten;
 use crate::web_config::report::{Place, Report};
 
+/// With more pools than these, what was meant is not looked for among the rest.
+const MOST_GUESSES: usize = 200;
+
 /// The pools so far.
 pub(super) struct Pools {
     pools: Vec<Pool>,
+    /// Where a name, in small letters, is among them.
+    index: HashMap<String, usize>,
     /// Of the written ones: where, and whether an application uses it.
     written: Vec<(Place, bool)>,
     format: Format,
@@ -17,13 +24,13 @@ pub(super) struct Pools {
 
 impl Pools {
     pub(super) fn new(drafts: Vec<PoolDraft>, format: Format, report: &mut Report<'_>) -> Self {
-        let mut names = Vec::new();
-        let mut pools = Self { pools: Vec::new(), written: Vec::new(), format };
+        let mut names = name::Names::new();
+        let mut pools = Self { pools: Vec::new(), index: HashMap::new(), written: Vec::new(), format };
         for PoolDraft { at, pool } in drafts {
             let name = Placed { value: pool.name.clone(), at };
             name::check("pool", &name, report);
             name::unique("pool", &name, &mut names, report);
-            pools.pools.push(pool);
+            pools.push(pool);
             pools.written.push((at, false));
         }
         pools
@@ -36,6 +43,7 @@ impl Pools {
         }
         name::check("pool", name, report);
         let written = self.pools.iter().take(self.written.len()).map(|pool| pool.name.as_str());
+        let written = written.take(if report.is_full() { 0 } else { MOST_GUESSES });
         let Some(meant) = nearest(&name.value, written).map(str::to_owned) else {
             return self.add(name.value.clone());
         };
@@ -53,7 +61,7 @@ impl Pools {
     }
 
     fn find(&mut self, name: &str) -> Option<String> {
-        let at = self.pools.iter().position(|pool| pool.name.eq_ignore_ascii_case(name))?;
+        let at = *self.index.get(&name.to_ascii_lowercase())?;
         if let Some((_, used)) = self.written.get_mut(at) {
             *used = true;
         }
@@ -61,17 +69,23 @@ impl Pools {
     }
 
     fn add(&mut self, name: String) -> String {
-        self.pools.push(Pool::new(name.clone()));
+        self.push(Pool::new(name.clone()));
         name
+    }
+
+    fn push(&mut self, pool: Pool) {
+        self.index.entry(pool.name.to_ascii_lowercase()).or_insert(self.pools.len());
+        self.pools.push(pool);
     }
 
     /// All of them.
     pub(super) fn finish(self, report: &mut Report<'_>) -> Vec<Pool> {
         let unwritten = self.pools.iter().skip(self.written.len()).map(|pool| pool.name.as_str());
+        let unwritten = unwritten.take(MOST_GUESSES);
         // Servers of IIS have pools that nobody uses from their beginning.
         let telling = !report.violates_schema && self.format == Format::MewsToml;
         for (pool, (at, is_used)) in self.pools.iter().zip(&self.written) {
-            if !is_used && telling {
+            if !is_used && telling && !report.is_full() {
                 let message = format!("no application uses the pool '{}'", shorten(&pool.name));
                 let meant = nearest(&pool.name, unwritten.clone());
                 report.warning(*at, message, |problem| match meant {
