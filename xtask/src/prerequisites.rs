@@ -13,10 +13,15 @@ pub(crate) struct Tool {
     purpose: &'static str,
 }
 
+/// Comes with `nghttp`.
+const H2LOAD: Tool =
+    Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
+
 /// What the end-to-end tests drive.
-pub(crate) const FOR_TESTS: [Tool; 3] = [
+pub(crate) const FOR_TESTS: [Tool; 4] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
     Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
+    H2LOAD,
     Tool {
         programs: &["chromium", "chromium-browser", "google-chrome"],
         package: "chromium",
@@ -77,6 +82,6 @@ mod tests {
     fn any_of_several_programs_will_do() {
         let there = |program: &str| matches!(program, "curl" | "google-chrome");
         let names: Vec<&str> = missing(&FOR_TESTS, there).iter().map(|tool| tool.package).collect();
-        assert_eq!(names, ["openssl"]);
+        assert_eq!(names, ["openssl", "nghttp2-client"]);
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use mews_server::headers::known;
 use mews_server::{
-    Exchange, Handler, HeaderBlock, HeaderBlockRef, Listener, RequestHead, ResponseHead, Server, ServerConfig,
+    Exchange, Handler, HeaderBlock, HeaderBlockRef, Http2, Listener, RequestHead, ResponseHead, Server,
+    ServerConfig,
 };
 
 struct Plaintext {
@@ -32,7 +33,7 @@ impl Handler for Plaintext {
 fn main() -> std::io::Result<()> {
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    let mut config = ServerConfig::default();
+    let mut config = ServerConfig { http2: Http2::Always, ..ServerConfig::default() };
     if let Some(threads) = args.next().and_then(|text| text.parse().ok()) {
         config.io_threads = threads;
     }

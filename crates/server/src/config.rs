@@ -27,6 +27,20 @@ pub struct ServerConfig {
     /// How requests are accounted for: those for the one application that a handler is, and those that are refused before
     /// it is known which application they are for.
     pub accounting: Arc<Accounting>,
+    /// Where HTTP/2 is spoken.
+    pub http2: Http2,
+}
+
+/// Where HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http2 {
+    /// Nowhere.
+    Off,
+    /// Over TLS, with clients that offer it.
+    #[default]
+    Tls,
+    /// Also without TLS, with clients that begin with its preface (prior knowledge).
+    Always,
 }
 
 impl Default for ServerConfig {
@@ -39,6 +53,7 @@ impl Default for ServerConfig {
             max_threads: 512,
             response_headers: Vec::new(),
             accounting: Arc::default(),
+            http2: Http2::default(),
         }
     }
 }
@@ -94,6 +109,48 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Most TLS handshakes at a time; more connections wait in the kernel's queue. 0 = unlimited.
     pub max_handshakes: usize,
+    /// What concerns HTTP/2 alone.
+    pub http2: Http2Limits,
+}
+
+/// What a client may ask of an HTTP/2 connection. Whoever goes too far is told `ENHANCE_YOUR_CALM`, and the connection
+/// ends. Heads and bodies are bounded as with HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http2Limits {
+    /// Most open streams; further ones are refused. Twice as many handlers may be at work, counting those whose stream
+    /// the client has given up.
+    pub streams: u32,
+    /// Request body bytes that a stream may send ahead of their being read; below 2 GiB.
+    pub stream_window: u32,
+    /// The same for all streams of a connection together.
+    pub connection_window: u32,
+    /// Streams that a client may reset before they are answered, within `budget_window`. A whole response gives one
+    /// back.
+    pub resets: u32,
+    /// Streams that a client may make the server reset or refuse, within `budget_window`.
+    pub errors: u32,
+    /// Frames that ask for nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty and unknown ones) within
+    /// `budget_window`. Requests, and data in either direction, give some back.
+    pub frames: u32,
+    /// See the three above.
+    pub budget_window: Duration,
+    /// Most CONTINUATION frames of a header block.
+    pub continuations: u32,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            streams: 100,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            resets: 100,
+            errors: 20,
+            frames: 1000,
+            budget_window: Duration::from_secs(30),
+            continuations: 8,
+        }
+    }
 }
 
 /// A rate that a client must keep up while it is waited for.
@@ -143,6 +200,7 @@ impl Default for Limits {
             max_connections: 0,
             handshake_timeout: Duration::from_secs(10),
             max_handshakes: 4096,
+            http2: Http2Limits::default(),
         }
     }
 }

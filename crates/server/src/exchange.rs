@@ -15,6 +15,7 @@ use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
 use crate::headers::{HeaderBlock, HeaderBlockRef};
 use crate::http1::Conn;
+use crate::http2::Connection;
 use crate::reactor::Shard;
 
 /// A response head. Borrowed: it is encoded before the call it is given to returns.
@@ -54,9 +55,25 @@ pub struct Written {
     pub room: bool,
 }
 
+/// What carries an exchange. Chosen by a branch, so that the common calls cost no indirection.
+enum Transport {
+    Http1(Arc<Conn>),
+    Http2(Arc<Connection>),
+}
+
+/// Calls the same method of whatever carries the exchange.
+macro_rules! carried {
+    ($exchange:ident, $method:ident($($argument:expr),*)) => {
+        match &$exchange.transport {
+            Transport::Http1(conn) => conn.$method($($argument),*),
+            Transport::Http2(conn) => conn.$method($($argument),*),
+        }
+    };
+}
+
 /// See the module's documentation.
 pub struct Exchange {
-    conn: Arc<Conn>,
+    transport: Transport,
     application: Arc<Application>,
     account: Arc<Account>,
     seq: u64,
@@ -87,8 +104,33 @@ impl Exchange {
         has_body: bool,
         upgradable: bool,
     ) -> Self {
+        Self::over(Transport::Http1(conn), application, account, seq, request_id, has_body, upgradable)
+    }
+
+    /// One on a stream of its own. `extended_connect`: it can be upgraded.
+    pub(crate) fn of_stream(
+        conn: Arc<Connection>,
+        application: Arc<Application>,
+        account: Arc<Account>,
+        seq: u64,
+        request_id: u64,
+        has_body: bool,
+        extended_connect: bool,
+    ) -> Self {
+        Self::over(Transport::Http2(conn), application, account, seq, request_id, has_body, extended_connect)
+    }
+
+    fn over(
+        transport: Transport,
+        application: Arc<Application>,
+        account: Arc<Account>,
+        seq: u64,
+        request_id: u64,
+        has_body: bool,
+        upgradable: bool,
+    ) -> Self {
         Self {
-            conn,
+            transport,
             application,
             account,
             seq,
@@ -105,7 +147,7 @@ impl Exchange {
 
     /// Facts of the connection.
     pub fn connection(&self) -> &ConnectionInfo {
-        self.conn.info()
+        carried!(self, info())
     }
 
     /// Unique in the process.
@@ -160,7 +202,7 @@ impl Exchange {
         if !self.has_body && !self.upgraded.load(Ordering::Acquire) {
             return Ok(BodyRead::End);
         }
-        let read = self.conn.read_body(self.seq, dst);
+        let read = carried!(self, read_body(self.seq, dst));
         if let Ok(BodyRead::Data(count)) = read {
             self.account.received(count);
         }
@@ -169,14 +211,14 @@ impl Exchange {
 
     /// Calls `f` with the request's trailers: empty before [`BodyRead::End`].
     pub fn request_trailers<R>(&self, f: impl FnOnce(&HeaderBlock) -> R) -> R {
-        self.conn.request_trailers(self.seq, f)
+        carried!(self, request_trailers(self.seq, f))
     }
 
     /// Sends an interim response, 100 to 199 but 101. It is left out, without an error, when it would disturb: to
     /// HTTP/1.0 clients, after the response has started, 100 to a client that does not wait for it, and others while
     /// the client does not take what was sent before.
     pub fn interim(&self, status: u16, headers: HeaderBlockRef<'_>) -> Result<(), Gone> {
-        self.conn.interim(self.seq, status, headers)
+        carried!(self, interim(self.seq, status, headers))
     }
 
     /// Starts the response with `head` (ignored once it has started; `None` at the start = a bare 200),
@@ -188,7 +230,7 @@ impl Exchange {
         first: &[u8],
         extra: &[u8],
     ) -> Result<Written, Gone> {
-        self.conn.write(self.seq, head, first, extra)
+        carried!(self, write(self.seq, head, first, extra))
     }
 
     /// Sends `count` bytes of `file` from `offset`, behind everything written so far, without copying
@@ -200,7 +242,7 @@ impl Exchange {
         offset: u64,
         count: u64,
     ) -> Result<bool, Gone> {
-        self.conn.send_file(self.seq, head, file, offset, count)
+        carried!(self, send_file(self.seq, head, file, offset, count))
     }
 
     /// Completes the response with `last` and, where the framing allows it, `trailers`. Fewer bytes than
@@ -213,15 +255,16 @@ impl Exchange {
     ) -> Result<(), Gone> {
         // Before the bytes leave: the client may close at once, and that is no abort.
         self.over.store(true, Ordering::Release);
-        self.conn.finish(self.seq, head, last, trailers)
+        carried!(self, finish(self.seq, head, last, trailers))
     }
 
-    /// Answers 101 with `head` and turns the connection into raw bytes both ways. `finish` ends it.
+    /// Answers 101 with `head` and turns the connection into raw bytes both ways; an extended CONNECT of HTTP/2 is answered
+    /// with 200, and its stream carries them. `finish` ends it.
     pub fn upgrade(&self, head: &ResponseHead<'_>) -> Result<(), UpgradeError> {
         if !self.upgradable {
             return Err(UpgradeError::NotUpgradable);
         }
-        self.conn.upgrade(self.seq, head)?;
+        carried!(self, upgrade(self.seq, head))?;
         self.upgraded.store(true, Ordering::Release);
         Ok(())
     }
@@ -229,28 +272,41 @@ impl Exchange {
     /// After an upgrade: says that nothing more will be sent, behind everything written so far. Reading goes on;
     /// `finish` is still due.
     pub fn end_sending(&self) -> Result<(), Gone> {
-        self.conn.end_sending(self.seq)
+        carried!(self, end_sending(self.seq))
     }
 
-    /// Resets the connection, unless the response is complete.
+    /// Resets the connection or stream, unless the response is complete.
     pub fn abort(&self) {
         self.over.store(true, Ordering::Release);
-        self.conn.abort(self.seq);
+        carried!(self, abort(self.seq));
+    }
+
+    /// Resets the stream with an error code; `false` where there are no streams. A response that is complete stays: then
+    /// the client is only told that the rest of its request is not wanted.
+    pub fn reset(&self, code: u32) -> bool {
+        match &self.transport {
+            Transport::Http1(_) => false,
+            Transport::Http2(conn) => {
+                self.over.store(true, Ordering::Release);
+                conn.reset(self.seq, code);
+                true
+            }
+        }
     }
 
     /// Whether the response has started, is complete or can no longer be sent.
     pub fn response_started(&self) -> bool {
-        self.conn.response_started(self.seq)
+        carried!(self, response_started(self.seq))
     }
 
     /// The shard that the connection belongs to.
     pub(crate) fn shard(&self) -> &Arc<Shard> {
-        self.conn.shard()
+        carried!(self, shard())
     }
 
     /// Whether something can still be answered.
     pub(crate) fn is_open(&self) -> bool {
-        self.conn.is_open(self.seq)
+        carried!(self, is_open(self.seq))
     }
 
     /// The largest request body that its application takes.
@@ -264,7 +320,7 @@ impl Exchange {
 
     /// Calls the handler, unless nothing can be answered any more.
     pub(crate) fn run(self: &Arc<Self>) {
-        if self.conn.is_open(self.seq) {
+        if carried!(self, is_open(self.seq)) {
             self.entered.store(clock::coarse_ms(), Ordering::Release);
             if catch_unwind(AssertUnwindSafe(|| self.handler().run(self))).is_err() {
                 tracing::error!(
@@ -301,7 +357,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.conn.abandoned(self.seq, self.request_id);
+        carried!(self, abandoned(self.seq, self.request_id));
     }
 }
 

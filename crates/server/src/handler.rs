@@ -57,7 +57,7 @@ pub struct RequestHead<'a> {
     pub method: &'a [u8],
     /// Request target, as received.
     pub target: &'a [u8],
-    /// 10 or 11.
+    /// 10, 11 or 20.
     pub version: u8,
     /// Header fields in the order received; values without surrounding white space.
     pub headers: &'a [HeaderRef<'a>],
@@ -73,6 +73,8 @@ pub struct RequestHead<'a> {
     pub trailers_allowed: bool,
     /// HTTP/1.1 without a body.
     pub upgradable: bool,
+    /// `CONNECT` of HTTP/2 with the protocol `websocket` (RFC 8441): `upgrade` makes the stream carry raw bytes.
+    pub extended_connect: bool,
     /// Unique in the process.
     pub request_id: u64,
     /// `CLOCK_MONOTONIC` nanoseconds when parsing began.

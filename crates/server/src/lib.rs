@@ -1,4 +1,4 @@
-//! Listeners, HTTP/1.1, limits, dispatch and plain answer pages.
+//! Listeners, HTTP/1.1 and HTTP/2, limits, dispatch and plain answer pages.
 //!
 //! This crate owns sockets and threads. It knows neither CoreCLR nor child processes: it calls a
 //! [`Handler`] and is called back through an [`Exchange`]. Everything here is safe Rust.
@@ -10,6 +10,7 @@
 //! | `listener` | accepting and balancing connections |
 //! | `tls` | certificates, handshakes, encryption |
 //! | `http1` | heads, framing, bodies and the connection's state machine |
+//! | `http2` | frames, header compression and streams |
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
 //! | `access` | the account of each request, and the access log |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
@@ -34,6 +35,7 @@ pub mod fuzzing;
 mod handler;
 pub mod headers;
 mod http1;
+mod http2;
 mod listener;
 mod metrics;
 mod output;
@@ -47,7 +49,7 @@ pub mod tls;
 
 pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
 pub use application::{Application, Router};
-pub use config::{Limits, Listener, MinDataRate, ServerConfig};
+pub use config::{Http2, Http2Limits, Limits, Listener, MinDataRate, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};
 pub use filter::{FilterHandler, FilterOptions};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::access::Accounting;
 use crate::application::{Application, Router, Serve};
 use crate::clock;
-use crate::config::{Limits, Listener, ServerConfig};
+use crate::config::{Http2, Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::Handler;
 use crate::listener::{self, Acceptor, Arrival, Arrivals, Spoken};
@@ -24,6 +24,7 @@ const JOIN_LIMIT: Duration = Duration::from_secs(2);
 /// What every connection of a server shares.
 pub(crate) struct Shared {
     limits: Limits,
+    http2: Http2,
     /// For the one application that a handler is.
     response_headers: Vec<(String, String)>,
     serve: Mutex<Serve>,
@@ -52,6 +53,11 @@ impl Shared {
     /// How requests are accounted for that are refused before their application is known.
     pub(crate) fn accounting(&self) -> &Arc<Accounting> {
         &self.accounting
+    }
+
+    /// Where HTTP/2 is spoken.
+    pub(crate) fn http2(&self) -> Http2 {
+        self.http2
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -199,6 +205,7 @@ impl Server {
         let serve = Serve::One(only(handler, &config.limits, &config.response_headers, &config.accounting));
         let shared = Arc::new(Shared {
             limits: config.limits,
+            http2: config.http2,
             response_headers: config.response_headers,
             serve: Mutex::new(serve),
             serve_version: AtomicU64::new(1),

@@ -52,6 +52,22 @@ pub struct Stats {
     pub handshake_failures: u64,
     /// TLS handshakes that took longer than `handshake_timeout`.
     pub handshake_timeouts: u64,
+    /// Connections that speak HTTP/2.
+    pub http2_connections: u64,
+    /// HTTP/2 connections ended because the client broke the protocol.
+    pub http2_errors: u64,
+    /// HTTP/2 connections ended with `ENHANCE_YOUR_CALM`. The next four say why, or what led to it.
+    pub http2_calmed: u64,
+    /// Times too many streams were reset, by the client or because of it.
+    pub http2_reset_floods: u64,
+    /// Times too many frames asked for nothing.
+    pub http2_frame_floods: u64,
+    /// Header blocks larger than the limit, or in too many pieces.
+    pub http2_header_floods: u64,
+    /// Streams refused because too many were open.
+    pub http2_refused_streams: u64,
+    /// Responses given up because the client left no room for them.
+    pub http2_stalled_streams: u64,
     /// I/O threads replaced because they were stuck in a handler.
     pub replaced_threads: u64,
     /// Handler runs on the pool.
@@ -86,6 +102,14 @@ pub(crate) struct Counters {
     pub(crate) handshakes: AtomicU64,
     pub(crate) handshake_failures: AtomicU64,
     pub(crate) handshake_timeouts: AtomicU64,
+    pub(crate) http2_connections: AtomicU64,
+    pub(crate) http2_errors: AtomicU64,
+    pub(crate) http2_calmed: AtomicU64,
+    pub(crate) http2_reset_floods: AtomicU64,
+    pub(crate) http2_frame_floods: AtomicU64,
+    pub(crate) http2_header_floods: AtomicU64,
+    pub(crate) http2_refused_streams: AtomicU64,
+    pub(crate) http2_stalled_streams: AtomicU64,
 }
 
 impl Counters {
@@ -117,5 +141,13 @@ impl Counters {
         stats.handshakes = get(&self.handshakes);
         stats.handshake_failures = get(&self.handshake_failures);
         stats.handshake_timeouts = get(&self.handshake_timeouts);
+        stats.http2_connections = get(&self.http2_connections);
+        stats.http2_errors = get(&self.http2_errors);
+        stats.http2_calmed = get(&self.http2_calmed);
+        stats.http2_reset_floods = get(&self.http2_reset_floods);
+        stats.http2_frame_floods = get(&self.http2_frame_floods);
+        stats.http2_header_floods = get(&self.http2_header_floods);
+        stats.http2_refused_streams = get(&self.http2_refused_streams);
+        stats.http2_stalled_streams = get(&self.http2_stalled_streams);
     }
 }

@@ -13,7 +13,7 @@ use common::tls::{Authority, tls_fixture};
 use common::{Client, Fixture, PATIENCE, eventually};
 use mews_model::metrics::Snapshot;
 use mews_server::tls::TlsMaterial;
-use mews_server::{Limits, MinDataRate, Server};
+use mews_server::{Http2Limits, Limits, MinDataRate, Server};
 
 /// How often a limit was met, by the name that it has in metrics.
 fn hits(server: &Server, limit: &str) -> u64 {
@@ -50,6 +50,16 @@ fn the_defaults() {
         max_connections: 0,
         handshake_timeout: Duration::from_secs(10),
         max_handshakes: 4096,
+        http2: Http2Limits {
+            streams: 100,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            resets: 100,
+            errors: 20,
+            frames: 1000,
+            budget_window: Duration::from_secs(30),
+            continuations: 8,
+        },
     };
     assert_eq!(Limits::default(), expected);
 }

@@ -56,7 +56,7 @@ fn both_versions_serve_several_requests_on_a_connection() {
         (&rustls::version::TLS12, ProtocolVersion::TLSv1_2),
         (&rustls::version::TLS13, ProtocolVersion::TLSv1_3),
     ] {
-        let config = ClientSettings::version(&site.authority, version).alpn(&["h2", "http/1.1"]).shared();
+        let config = ClientSettings::version(&site.authority, version).alpn(&["http/1.1"]).shared();
         let mut client = TlsClient::connect(site.fixture.address, &config, "test.example").unwrap();
         assert_eq!(client.connection.protocol_version(), Some(expected));
         assert_eq!(client.connection.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -74,7 +74,7 @@ fn both_versions_serve_several_requests_on_a_connection() {
 #[test]
 fn a_protocol_that_is_not_spoken_is_refused_in_the_handshake() {
     let site = Site::new();
-    let config = ClientSettings::trusting(&site.authority).alpn(&["h2"]).shared();
+    let config = ClientSettings::trusting(&site.authority).alpn(&["h3"]).shared();
     let error = TlsClient::connect(site.fixture.address, &config, "test.example").err().unwrap();
     assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
     eventually("the failure is counted", || site.stats().handshake_failures == 1);

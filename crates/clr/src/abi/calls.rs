@@ -212,7 +212,7 @@ impl<E: Exchange> Runtime<E> {
         match code {
             ..-1 => status::INVALID,
             // What the client has been given whole cannot be taken back.
-            _ if completed => status::DONE,
+            -1 if completed => status::DONE,
             -1 => {
                 call.exchange.abort();
                 status::DONE

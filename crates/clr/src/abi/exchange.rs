@@ -28,13 +28,15 @@ pub trait Exchange: Send + Sync + Clone + 'static {
     /// Ends the response with `last` and the trailers, as records. Answers `false` when the client is gone.
     fn finish(&self, head: Option<&Head<'_>>, last: &[u8], trailers: &[u8]) -> bool;
 
-    /// Sends status 101 with the headers of `head`; afterwards body bytes are raw both ways.
+    /// Sends status 101, or 200 to an extended CONNECT, with the headers of `head`; afterwards body bytes are raw both
+    /// ways.
     fn upgrade(&self, head: &Head<'_>) -> Upgrade;
 
     /// Resets the connection. Ignored once the response is complete, and the second time.
     fn abort(&self);
 
-    /// Resets the stream with `code`; `false` where there are no streams.
+    /// Resets the stream with `code`; `false` where there are no streams. When the response is complete, this only says
+    /// that the rest of the request is not wanted.
     fn reset(&self, code: i64) -> bool;
 }
 

@@ -16,6 +16,8 @@ pub mod request_flags {
     pub const TRAILERS: u8 = 8;
     /// The request may be upgraded.
     pub const UPGRADE: u8 = 16;
+    /// An extended CONNECT of HTTP/2 with the protocol `websocket`, which may be accepted as an upgrade.
+    pub const EXTENDED_CONNECT: u8 = 32;
 }
 
 /// One request. `headers` is walked twice: once to measure, once to copy.

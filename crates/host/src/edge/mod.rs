@@ -1,5 +1,6 @@
-//! What stands between clients and an app besides `web.config`: the access log.
+//! What stands between clients and an app besides `web.config`: the access log, HTTP/2.
 
+mod http2;
 mod options;
 mod spec;
 

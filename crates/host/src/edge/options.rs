@@ -7,6 +7,7 @@ use mews_model::server_config::{AccessLog, AccessLogFormat};
 use mews_server::RotatingFile;
 
 use super::EdgeSpec;
+use super::http2::Http2;
 
 /// The options of `mews run` that are about the edge.
 #[derive(Clone, Debug, Default, Args)]
@@ -20,6 +21,10 @@ pub(crate) struct EdgeOptions {
     /// How these lines look: w3c (IIS's fields), combined or json [default: w3c]
     #[arg(long, value_name = "FORMAT", requires = "access_log")]
     pub(crate) access_log_format: Option<AccessLogFormat>,
+
+    /// Where HTTP/2 is spoken
+    #[arg(long, value_name = "WHERE", default_value = "tls")]
+    pub(crate) http2: Http2,
 }
 
 impl EdgeOptions {
@@ -29,7 +34,7 @@ impl EdgeOptions {
     /// The log's file cannot be written to.
     pub(crate) fn spec(&self) -> Result<EdgeSpec, String> {
         let access_log = self.access_log.as_deref().map(|path| self.access_log(path)).transpose()?;
-        Ok(EdgeSpec { access_log })
+        Ok(EdgeSpec { access_log, http2: self.http2 })
     }
 
     fn access_log(&self, path: &Path) -> Result<AccessLog, String> {

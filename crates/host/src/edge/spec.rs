@@ -7,17 +7,22 @@ use mews_model::server_config::AccessLog;
 use mews_server::{Accounting, RotatingFile, Sink};
 use serde::{Deserialize, Serialize};
 
+use super::http2::Http2;
+
 /// What a worker is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EdgeSpec {
     /// Where requests are logged.
     pub(crate) access_log: Option<AccessLog>,
+    /// Where HTTP/2 is spoken.
+    pub(crate) http2: Http2,
 }
 
 /// What a worker makes of it.
 #[derive(Default)]
 pub(crate) struct Edge {
     log: Option<mews_server::AccessLog>,
+    http2: Http2,
 }
 
 impl Edge {
@@ -28,12 +33,17 @@ impl Edge {
                 .map_err(|error| tracing::error!("{error}; requests are served without being logged"))
                 .ok()
         });
-        Self { log }
+        Self { log, http2: spec.http2 }
     }
 
     /// How the requests for an application of a site are accounted for.
     pub(crate) fn accounting(&self, site: &str, application: &str) -> Arc<Accounting> {
         Arc::new(Accounting::new(site, application).with_log(self.log.clone()))
+    }
+
+    /// Where HTTP/2 is spoken.
+    pub(crate) fn http2(&self) -> mews_server::Http2 {
+        self.http2.for_server()
     }
 
     /// Has everything written, within `limit`.

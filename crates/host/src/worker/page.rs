@@ -29,6 +29,7 @@ pub(crate) fn run(
         limits: Limits::default(),
         response_headers: headers,
         accounting: edge.accounting("", ""),
+        http2: edge.http2(),
         ..ServerConfig::default()
     };
     let server = Server::start(config, listeners, handler(page))

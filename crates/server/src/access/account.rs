@@ -180,6 +180,7 @@ fn request_line(head: &[u8]) -> (Words<'_>, u8) {
     let version = match part() {
         b"HTTP/1.1" => 11,
         b"HTTP/1.0" => 10,
+        b"HTTP/2" => 20,
         _ => 0,
     };
     (words, version)

@@ -68,7 +68,11 @@ impl FilterHandler {
             method: &seen.method,
             target: &seen.target,
             base: &self.base,
-            protocol: if head.version == 10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            protocol: match head.version {
+                10 => "HTTP/1.0",
+                20 => "HTTP/2.0",
+                _ => "HTTP/1.1",
+            },
             header: &header,
             connection: rewrite::Connection {
                 https: connection.tls.is_some(),

@@ -90,6 +90,7 @@ pub(super) fn answer(exchange: &Arc<Exchange>, bytes: &[u8], page: &PageHandler)
         expect_continue: false,
         trailers_allowed: false,
         upgradable: false,
+        extended_connect: false,
         request_id: exchange.request_id(),
         parse_start_ns: now,
         parse_end_ns: now,

@@ -1,5 +1,6 @@
 //! The head of a forwarded request: what of the client's head goes on, and what is added.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine as _;
@@ -100,16 +101,19 @@ pub(super) fn write(
     to: &ForwardOptions,
 ) -> Shape {
     let options = Options::of(head.headers);
+    // The lengths of HTTP/2 bodies need not be announced.
+    let chunked = head.chunked || (head.has_body && head.content_length.is_none());
     let asks = head.headers.iter().any(|header| header.known == known::UPGRADE && !header.value.is_empty());
     let shape = Shape {
         is_head: head.method == b"HEAD",
         has_body: head.has_body,
-        chunked: head.chunked,
-        upgrade: to.web_sockets && head.upgradable && options.upgrade && asks,
+        chunked,
+        upgrade: to.web_sockets && (head.extended_connect || (head.upgradable && options.upgrade && asks)),
         expect: head.expect_continue,
         trailers: head.trailers_allowed,
     };
-    out.extend_from_slice(head.method);
+    // In HTTP/1.1 a WebSocket begins with GET.
+    out.extend_from_slice(if head.extended_connect { b"GET" } else { head.method });
     out.push(b' ');
     let authority = if to.as_proxy {
         target(out, head.method, head.target)
@@ -131,7 +135,7 @@ pub(super) fn write(
             known::UPGRADE => shape.upgrade,
             known::HOST => authority.is_none(),
             known::EXPECT => head.expect_continue || !header.value.eq_ignore_ascii_case(b"100-continue"),
-            known::TRAILER => head.chunked && !options.names(header),
+            known::TRAILER => chunked && !options.names(header),
             _ if !to.as_proxy => true,
             0 => {
                 !is_reserved(header.name)
@@ -146,11 +150,15 @@ pub(super) fn write(
     }
     if shape.upgrade {
         field(out, b"Connection", b"Upgrade");
+        if head.extended_connect {
+            field(out, b"Upgrade", b"websocket");
+            field(out, b"Sec-WebSocket-Key", STANDARD.encode(any_bytes()).as_bytes());
+        }
     }
     if head.trailers_allowed && !to.as_proxy {
         field(out, b"TE", b"trailers");
     }
-    if head.chunked {
+    if chunked {
         transfer_encoding(out, head.headers);
     } else if let Some(length) = head.content_length {
         field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes());
@@ -159,6 +167,15 @@ pub(super) fn write(
         forwarded(out, head.headers, info);
     }
     shape
+}
+
+/// Bytes that are others each time. They guard against caches that take a WebSocket for a page, and need not be secret.
+fn any_bytes() -> [u8; 16] {
+    let half = || RandomState::new().build_hasher().finish().to_le_bytes();
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&half());
+    bytes[8..].copy_from_slice(&half());
+    bytes
 }
 
 /// Appends the target in origin form; answers the authority of one that was in absolute form.
@@ -308,6 +325,7 @@ mod tests {
             expect_continue: version == 11 && has_body && value(known::EXPECT).is_some(),
             trailers_allowed: value(known::TE) == Some(b"trailers"),
             upgradable: version == 11 && !has_body,
+            extended_connect: false,
             request_id: 1,
             parse_start_ns: 0,
             parse_end_ns: 0,

@@ -50,6 +50,8 @@ pub const NAMES: [&str; 43] = [
 
 /// `Accept`
 pub const ACCEPT: u8 = 1;
+/// `Accept-Ranges`
+pub const ACCEPT_RANGES: u8 = 35;
 /// `Authorization`
 pub const AUTHORIZATION: u8 = 4;
 /// `Cache-Control`
@@ -70,6 +72,8 @@ pub const EXPECT: u8 = 12;
 pub const HOST: u8 = 13;
 /// `Location`
 pub const LOCATION: u8 = 17;
+/// `Server`
+pub const SERVER: u8 = 22;
 /// `Set-Cookie`
 pub const SET_COOKIE: u8 = 23;
 /// `TE`
@@ -82,6 +86,8 @@ pub const TRANSFER_ENCODING: u8 = 26;
 pub const UPGRADE: u8 = 27;
 /// `User-Agent`
 pub const USER_AGENT: u8 = 28;
+/// `Vary`
+pub const VARY: u8 = 29;
 /// `Content-Encoding`
 pub const CONTENT_ENCODING: u8 = 31;
 /// `Keep-Alive`
@@ -90,6 +96,8 @@ pub const KEEP_ALIVE: u8 = 33;
 pub const CONTENT_RANGE: u8 = 37;
 /// `Retry-After`
 pub const RETRY_AFTER: u8 = 38;
+/// `Strict-Transport-Security`
+pub const STRICT_TRANSPORT_SECURITY: u8 = 39;
 
 const LONGEST: usize = 25;
 

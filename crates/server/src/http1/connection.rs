@@ -315,6 +315,7 @@ impl Http1 {
             expect_continue: framing.expect_continue,
             trailers_allowed: framing.te_trailers,
             upgradable,
+            extended_connect: false,
             request_id,
             parse_start_ns: start_ns,
             parse_end_ns: clock::now_ns(),

@@ -79,7 +79,8 @@ pub(crate) fn decide(version: u8, headers: &[HeaderRef<'_>]) -> Result<Framing, 
     Ok(framing)
 }
 
-fn length(value: &[u8]) -> Result<u64, Rejection> {
+/// Reads a `Content-Length`.
+pub(crate) fn length(value: &[u8]) -> Result<u64, Rejection> {
     const BAD: Rejection = Rejection::malformed("Content-Length is not one decimal number");
     if value.is_empty() {
         return Err(BAD);

@@ -67,7 +67,8 @@ fn looks_like_version(bytes: &[u8]) -> bool {
     named(method) && named(target) && version.is_some_and(digits) && parts.next().is_none()
 }
 
-fn check_target(method: &[u8], target: &[u8]) -> Result<(), Rejection> {
+/// Checks the form of a request target.
+pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Rejection> {
     if !target.iter().all(u8::is_ascii_graphic) {
         return Err(Rejection::malformed("the request target holds a forbidden byte"));
     }

@@ -14,9 +14,12 @@ mod host;
 mod rejection;
 mod scan;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use chunked::{Decoder, Malformed, Status, is_forbidden as is_forbidden_trailer};
 pub(crate) use conn::Conn;
 pub(crate) use connection::{connection, refuse, serve};
-pub(crate) use head::{Head, parse};
+pub(crate) use framing::length as content_length;
+pub(crate) use head::{Head, check_target, parse};
+pub(crate) use host::is_valid as is_valid_host;
 pub(crate) use rejection::Rejection;
 pub(crate) use scan::{Scan, Scanned};

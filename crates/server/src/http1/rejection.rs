@@ -26,8 +26,9 @@ impl Rejection {
     pub(crate) const FIELDS: Self =
         Self { status: 431, reason: "the request has more header fields than the limit" };
     pub(crate) const CONNECT: Self = Self { status: 501, reason: "CONNECT is not implemented" };
-    pub(crate) const VERSION: Self =
-        Self { status: 505, reason: "only HTTP/1.0 and HTTP/1.1 are served here" };
+    pub(crate) const PROTOCOL: Self =
+        Self { status: 501, reason: "of the protocols of extended CONNECT only websocket is implemented" };
+    pub(crate) const VERSION: Self = Self { status: 505, reason: "this version of HTTP is not served here" };
 
     /// The counter of this kind of refusal.
     pub(crate) fn counter(self, counters: &Counters) -> &AtomicU64 {

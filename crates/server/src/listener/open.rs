@@ -1,15 +1,20 @@
 //! A connection from the moment that it is ours: its shard, its facts, and what is spoken on it.
 
+use std::future::poll_fn;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use mio::net::{TcpStream, UnixStream};
 
 use crate::clock;
+use crate::config::Http2;
 use crate::handler::{Client, ConnectionInfo};
 use crate::http1::{self, Conn, Rejection};
-use crate::output::{Stream, Wire};
+use crate::http2::{self, Connection};
+use crate::output::{Stream, Wire, socket};
 use crate::peek::{self, Dispatch};
 use crate::reactor::{Io, Shard, Task};
 use crate::server::Shared;
@@ -67,7 +72,12 @@ fn info(client: Client) -> ConnectionInfo {
 fn plain(server: &Arc<Shared>, stream: Stream, info: ConnectionInfo) -> io::Result<()> {
     let (io, stream) = reserve(server, stream)?;
     count(server);
-    http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream), None));
+    if server.http2() == Http2::Always && matches!(stream, Stream::Tcp(_)) {
+        let task = Task::new(io.shard().clone(), either(info, server.clone(), io.clone(), stream));
+        io.start(task, None);
+    } else {
+        http1::serve(Conn::new(info, server.clone(), io, Wire::new(stream), None));
+    }
     Ok(())
 }
 
@@ -93,13 +103,65 @@ fn reserve<S: mio::event::Source>(server: &Shared, mut stream: S) -> io::Result<
 /// A connection of a TLS listener: the handshake, then what was agreed on.
 async fn secure(opening: Opening, mut info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>) {
     match opening.await {
-        Opened::Secured { wire, info: tls, gate } => {
+        Opened::Secured { wire, info: tls, http2, gate } => {
             info.tls = Some(Arc::from(tls));
+            if http2 {
+                return http2::connection(Connection::new(info, server, io, wire, gate)).await;
+            }
             http1::connection(Conn::new(info, server, io, wire, gate)).await;
         }
         Opened::Plain(wire) => {
             http1::refuse(Conn::new(info, server, io, wire, None), Rejection::PLAIN).await;
         }
         Opened::Failed => {}
+    }
+}
+
+/// A connection that is not served yet. Dropping it closes it.
+struct Waiting {
+    io: Arc<Io>,
+    server: Arc<Shared>,
+    stream: Option<Stream>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.stream.is_some() {
+            self.io.release();
+            self.server.connection_closed();
+        }
+    }
+}
+
+/// A connection without TLS whose client may speak HTTP/2 from the start. One that has not said so in time speaks HTTP/1.
+async fn either(info: ConnectionInfo, server: Arc<Shared>, io: Arc<Io>, stream: Stream) {
+    let until = clock::deadline(server.limits().header_timeout);
+    let mut waiting = Waiting { io: io.clone(), server: server.clone(), stream: Some(stream) };
+    let speaks_http2 = poll_fn(|_| {
+        let Some(stream) = &waiting.stream else { return Poll::Ready(false) };
+        let in_time = clock::coarse_ms() < until && !server.is_draining();
+        io.set_deadline(until);
+        io.begin_read();
+        let mut begun = [0; http2::PREFACE.len()];
+        match socket::peek(stream.as_fd(), &mut begun) {
+            // What has come stays in the socket; more of it is an event.
+            Ok(count @ 1..)
+                if count < begun.len() && http2::PREFACE.starts_with(&begun[..count]) && in_time =>
+            {
+                Poll::Pending
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && in_time => Poll::Pending,
+            Ok(_) => Poll::Ready(begun == *http2::PREFACE),
+            Err(_) => Poll::Ready(false),
+        }
+    })
+    .await;
+    let Some(stream) = waiting.stream.take() else { return };
+    io.more_to_read();
+    let wire = Wire::new(stream);
+    if speaks_http2 {
+        http2::connection(Connection::new(info, server, io, wire, None)).await;
+    } else {
+        http1::connection(Conn::new(info, server, io, wire, None)).await;
     }
 }

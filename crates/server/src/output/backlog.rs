@@ -4,7 +4,7 @@ use crate::config::{Limits, MinDataRate};
 
 /// Begins when the kernel takes no more, and ends when everything that waited has been handed to it.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     /// Coarse time at which it began, and what had left then.
     since: u64,
     from: u64,
@@ -17,7 +17,7 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub(super) fn new(now: u64, progress: u64, hidden: u64, limits: &Limits) -> Self {
+    pub(crate) fn new(now: u64, progress: u64, hidden: u64, limits: &Limits) -> Self {
         Self {
             since: now,
             from: progress,
@@ -29,7 +29,7 @@ impl Backlog {
     }
 
     /// So many bytes have left by now.
-    pub(super) fn update(&mut self, now: u64, progress: u64, hidden: u64, limits: &Limits) {
+    pub(crate) fn update(&mut self, now: u64, progress: u64, hidden: u64, limits: &Limits) {
         self.hidden = hidden;
         if progress != self.seen {
             self.seen = progress;
@@ -38,12 +38,12 @@ impl Backlog {
     }
 
     /// Whether the client is to be given up.
-    pub(super) fn is_over(&self, now: u64, progress: u64) -> bool {
+    pub(crate) fn is_over(&self, now: u64, progress: u64) -> bool {
         (now >= self.stalled_at && progress == self.seen) || now >= self.too_slow_at(progress)
     }
 
     /// When to ask again.
-    pub(super) fn deadline(&self, progress: u64) -> u64 {
+    pub(crate) fn deadline(&self, progress: u64) -> u64 {
         self.stalled_at.min(self.too_slow_at(progress))
     }
 

@@ -115,6 +115,20 @@ fn fields(out: &mut Vec<u8>, headers: HeaderBlockRef<'_>) -> Result<Asked, BadHe
     Ok(asked)
 }
 
+/// Checks fields that are not encoded here.
+pub(crate) fn check_fields(headers: HeaderBlockRef<'_>) -> Result<(), BadHead> {
+    for item in headers {
+        let item = item?;
+        if item.known == 0 {
+            check_name(item.name)?;
+        }
+        if !is_sendable_value(item.value) {
+            return Err(BadHead::Value(shown(item.name)));
+        }
+    }
+    Ok(())
+}
+
 fn check_name(name: &[u8]) -> Result<u8, BadHead> {
     if is_token(name) { Ok(known::number(name)) } else { Err(BadHead::Name(shown(name))) }
 }

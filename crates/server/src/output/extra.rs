@@ -36,12 +36,23 @@ impl ExtraHeaders {
     /// Appends those that the response has no field of the same name for: what an app says of itself, as in a
     /// `Content-Security-Policy`, must neither be doubled nor be contradicted.
     pub(super) fn append(&self, out: &mut Vec<u8>, headers: HeaderBlockRef<'_>) {
-        for field in &*self.0 {
-            let same = |name: &[u8]| name.eq_ignore_ascii_case(&field.name);
-            if !headers.iter().flatten().any(|item| same(item.name)) {
-                out.extend_from_slice(&field.line);
-            }
+        for field in self.missing(headers) {
+            out.extend_from_slice(&field.line);
         }
+    }
+
+    /// Names and values of the same fields.
+    pub(crate) fn missing_in(&self, headers: HeaderBlockRef<'_>) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.missing(headers).map(|field| {
+            let value = field.line.get(field.name.len() + 2..field.line.len() - 2);
+            (&*field.name, value.unwrap_or_default())
+        })
+    }
+
+    fn missing(&self, headers: HeaderBlockRef<'_>) -> impl Iterator<Item = &Field> {
+        self.0.iter().filter(move |field| {
+            !headers.iter().flatten().any(|item| item.name.eq_ignore_ascii_case(&field.name))
+        })
     }
 }
 

@@ -29,10 +29,10 @@ use crate::error::Gone;
 use crate::exchange::{Exchange, ResponseHead, Written};
 use crate::headers::HeaderBlockRef;
 
-use backlog::Backlog;
-pub(crate) use encode::reason;
+pub(crate) use backlog::Backlog;
+pub(crate) use encode::{BadHead, check_fields, reason};
 pub(crate) use extra::ExtraHeaders;
-use queue::Queue;
+pub(crate) use queue::Queue;
 pub(crate) use stream::Stream;
 pub(crate) use wire::{Sent, Wire};
 

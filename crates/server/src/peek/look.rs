@@ -6,9 +6,8 @@ use super::Said;
 use crate::config::Limits;
 use crate::headers::known;
 use crate::http1::{Head, Scan, Scanned, parse};
+use crate::http2::PREFACE;
 
-/// How HTTP/2 begins.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of a TLS connection: a handshake record.
 const HANDSHAKE_RECORD: u8 = 22;
 /// Before the contents of a TLS record.

@@ -13,6 +13,9 @@ use super::certificate::CertificateMaterial;
 use super::certificates::{Certificates, Table};
 use super::clients::{ClientCertificates, Clients};
 
+/// HTTP/2 as clients and servers name it to each other.
+pub(super) const HTTP2: &[u8] = b"h2";
+
 /// Sessions remembered for clients that take no tickets.
 const CACHED_SESSIONS: usize = 1024;
 
@@ -63,7 +66,10 @@ struct Inner {
 }
 
 pub(super) struct Current {
+    /// Offers HTTP/1.1 alone.
     pub(super) config: Arc<ServerConfig>,
+    /// Offers HTTP/2 as well.
+    pub(super) with_http2: Arc<ServerConfig>,
     pub(super) clients: Clients,
     mode: ClientCertificates,
     anchors: Vec<Vec<u8>>,
@@ -121,8 +127,11 @@ impl Current {
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Setup(error.to_string()))?;
         // Requests that arrive before the handshake has ended could be replayed.
         config.max_early_data_size = 0;
+        let mut with_http2 = config.clone();
+        with_http2.alpn_protocols.insert(0, HTTP2.to_vec());
         Ok(Self {
             config: Arc::new(config),
+            with_http2: Arc::new(with_http2),
             clients,
             mode: material.client_certificates,
             anchors: material.client_ca.clone(),

@@ -13,11 +13,12 @@ use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 use super::clients::Gate;
-use super::config::{Current, Tls};
+use super::config::{Current, HTTP2, Tls};
 use super::session::Session;
 use super::{TlsError, TlsInfo};
 use crate::access::{Cause, Unserved};
 use crate::clock;
+use crate::config::Http2;
 use crate::handler::ConnectionInfo;
 use crate::output::{Wire, socket};
 use crate::reactor::Io;
@@ -33,6 +34,8 @@ pub(crate) enum Opened {
     Secured {
         wire: Wire,
         info: Box<TlsInfo>,
+        /// It was agreed to speak HTTP/2.
+        http2: bool,
         /// Answers its requests in place of the application.
         gate: Option<Gate>,
     },
@@ -68,8 +71,12 @@ impl Opening {
         tls: &Tls,
     ) -> Result<Self, TlsError> {
         let current = tls.current();
-        let connection = ServerConnection::new(current.config.clone())
-            .map_err(|error| TlsError::Setup(error.to_string()))?;
+        let config = match server.http2() {
+            Http2::Off => &current.config,
+            Http2::Tls | Http2::Always => &current.with_http2,
+        };
+        let connection =
+            ServerConnection::new(config.clone()).map_err(|error| TlsError::Setup(error.to_string()))?;
         let until = clock::deadline(server.limits().handshake_timeout);
         server.handshake_began();
         Ok(Self {
@@ -166,10 +173,11 @@ impl Opening {
             client_certificate: chain.and_then(<[_]>::first).map(|first| first.as_ref().into()),
             legs_ns: self.legs_ns,
         };
+        let http2 = connection.alpn_protocol() == Some(HTTP2);
         let gate = self.current.clients.gate(chain);
         // The first request may have come along with the handshake's end and lie decrypted in the session.
         self.io.more_to_read();
-        Opened::Secured { wire: Wire::secured(stream, session), info: Box::new(info), gate }
+        Opened::Secured { wire: Wire::secured(stream, session), info: Box::new(info), http2, gate }
     }
 }
 

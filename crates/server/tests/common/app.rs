@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -63,6 +64,7 @@ pub(crate) struct App {
     events: Mutex<Sender<Event>>,
     received: Mutex<Receiver<Event>>,
     kept: Mutex<Vec<Arc<Exchange>>>,
+    begun: AtomicUsize,
 }
 
 impl Default for App {
@@ -73,6 +75,7 @@ impl Default for App {
             events: Mutex::new(events),
             received: Mutex::new(received),
             kept: Mutex::default(),
+            begun: AtomicUsize::new(0),
         }
     }
 }
@@ -131,6 +134,11 @@ impl App {
         self.received.lock().unwrap().recv_timeout(PATIENCE).expect("an event of the application")
     }
 
+    /// Waits for one of these, and forgets what comes before it.
+    pub(crate) fn event_matching(&self, wanted: impl Fn(&Event) -> bool) {
+        while !wanted(&self.event()) {}
+    }
+
     pub(crate) fn no_event(&self) {
         assert!(self.received.lock().unwrap().try_recv().is_err());
     }
@@ -139,6 +147,11 @@ impl App {
         for exchange in self.kept.lock().unwrap().drain(..) {
             answer(&exchange, body);
         }
+    }
+
+    /// Requests whose handler has been entered.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
     }
 
     pub(crate) fn kept(&self) -> usize {
@@ -164,6 +177,7 @@ impl App {
     }
 
     fn route(&self, exchange: &Arc<Exchange>, request: Arc<Request>) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let path = request.target.split('?').next().unwrap_or_default().to_owned();
         let events = self.events.lock().unwrap().clone();
         match path.as_str() {

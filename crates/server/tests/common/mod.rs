@@ -5,6 +5,7 @@
 
 mod app;
 mod client;
+pub(crate) mod http2;
 pub(crate) mod log;
 pub(crate) mod tls;
 mod upstream;
@@ -13,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mews_server::{Handler, Limits, Listener, Server, ServerConfig};
+use mews_server::{Handler, Http2, Limits, Listener, Server, ServerConfig};
 
 pub(crate) use app::{App, Event, pattern};
 pub(crate) use client::{Client, Response};
@@ -41,6 +42,15 @@ impl Fixture {
         Self { server: Some(server), address, app }
     }
 
+    /// One that speaks HTTP/2 without TLS as well.
+    pub(crate) fn http2(limits: Limits) -> Self {
+        let app = Arc::new(App::default());
+        let config = ServerConfig { io_threads: 2, limits, http2: Http2::Always, ..ServerConfig::default() };
+        let (server, address) = start_as(config, app.clone());
+        server.accept();
+        Self { server: Some(server), address, app }
+    }
+
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
@@ -58,9 +68,12 @@ impl Fixture {
 
 /// Starts a server that does not accept yet.
 pub(crate) fn start(limits: Limits, io_threads: usize, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
+    start_as(ServerConfig { io_threads, limits, ..ServerConfig::default() }, handler)
+}
+
+fn start_as(config: ServerConfig, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let config = ServerConfig { io_threads, limits, ..ServerConfig::default() };
     (Server::start(config, vec![Listener { socket, tls: None, number: 0 }], handler).unwrap(), address)
 }
 

@@ -49,9 +49,16 @@ impl Authority {
 
 /// Starts a TLS server for `app`.
 pub(crate) fn start_tls(limits: Limits, tls: &Tls, handler: Arc<dyn Handler>) -> (Server, SocketAddr) {
+    start_tls_as(ServerConfig { io_threads: 2, limits, ..ServerConfig::default() }, tls, handler)
+}
+
+pub(crate) fn start_tls_as(
+    config: ServerConfig,
+    tls: &Tls,
+    handler: Arc<dyn Handler>,
+) -> (Server, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let config = ServerConfig { io_threads: 2, limits, ..ServerConfig::default() };
     let listener = Listener { socket, tls: Some(tls.clone()), number: 0 };
     let server = Server::start(config, vec![listener], handler).unwrap();
     server.accept();
@@ -158,6 +165,11 @@ impl TlsClient {
 
     pub(crate) fn get(&mut self, target: &str) {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    }
+
+    /// What was read and not used.
+    pub(crate) fn seen(&self) -> &[u8] {
+        &self.buffer
     }
 
     /// One read of plaintext; 0 after the server's `close_notify`, `UnexpectedEof` without it.

@@ -1,5 +1,6 @@
 // Numbers for the features that have a place of their own in the context.
-// Numbers below FirstStored are implemented by the context; the others are places for what the framework sets on every request.
+// Numbers below FirstStored, and the last one, are implemented by the context; the others are places for what the framework
+// sets on every request.
 
 using System;
 using Microsoft.AspNetCore.Connections.Features;
@@ -17,9 +18,10 @@ internal static class FeatureIndex
     internal const int ResponseTrailers = 19;
     internal const int Reset = 20;
     internal const int FirstStored = 21;
+    internal const int ExtendedConnect = 34;
 
     /// <summary>One more than the highest number.</summary>
-    internal const int Count = 34;
+    internal const int Count = 35;
 
     /// <summary>Bits of the features that the context offers on every request.</summary>
     internal const ulong Always =
@@ -53,6 +55,7 @@ internal static class FeatureIndex
         if (type == typeof(ITlsConnectionFeature)) { return 17; }
         if (type == typeof(IHttpUpgradeFeature)) { return Upgrade; }
         if (type == typeof(IHttpWebSocketFeature)) { return 32; }
+        if (type == typeof(IHttpExtendedConnectFeature)) { return ExtendedConnect; }
         if (type == typeof(IHttpBodyControlFeature)) { return 9; }
         if (type == typeof(IHttpResponseTrailersFeature)) { return ResponseTrailers; }
         if (type == typeof(IHttpRequestTrailersFeature)) { return 14; }
@@ -84,6 +87,7 @@ internal static class FeatureIndex
             typeof(IEndpointFeature), typeof(IRouteValuesFeature), typeof(IQueryFeature), typeof(IFormFeature),
             typeof(IRequestCookiesFeature), typeof(IResponseCookiesFeature), typeof(ISessionFeature), typeof(IHttpMetricsTagsFeature),
             typeof(IHttpActivityFeature), typeof(IHttpWebSocketFeature), typeof(IRequestBodyPipeFeature),
+            typeof(IHttpExtendedConnectFeature),
         };
     }
 }

@@ -76,6 +76,10 @@ internal abstract partial class MewsHttpContext : IFeatureCollection
         if (_settings.Host.WebSockets)
         {
             offered |= 1UL << FeatureIndex.Upgrade;
+            if ((exchange->request_flags & RequestFlags.ExtendedConnect) != 0)
+            {
+                offered |= 1UL << FeatureIndex.ExtendedConnect;
+            }
         }
 
         if (exchange->connection->tls != 0)

@@ -1,4 +1,4 @@
-// Leaving HTTP: after an upgrade the app reads and writes the connection's bytes itself.
+// Leaving HTTP: after an upgrade the app reads and writes the connection's bytes itself; after an extended CONNECT, the stream's.
 
 using System;
 using System.IO;
@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Mews.Server.Http;
 
-internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
+internal abstract partial class MewsHttpContext : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
     private bool _upgraded;
     // The head of status 101 is being made; no other response may begin with a status below 200.
@@ -32,9 +32,21 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
             throw new InvalidOperationException("Cannot upgrade a non-upgradable request. Check IHttpUpgradeFeature.IsUpgradableRequest to determine if a request can be upgraded.");
         }
 
+        return await UpgradeAsync(101);
+    }
+
+    // Offered for such requests only, and only for the one protocol that the host lets through.
+    bool IHttpExtendedConnectFeature.IsExtendedConnect => true;
+
+    string? IHttpExtendedConnectFeature.Protocol => "websocket";
+
+    async ValueTask<Stream> IHttpExtendedConnectFeature.AcceptAsync() => await UpgradeAsync(200);
+
+    private async Task<Stream> UpgradeAsync(ushort status)
+    {
         if (_upgraded)
         {
-            throw new InvalidOperationException("IHttpUpgradeFeature.UpgradeAsync was already called and can only be called once per connection.");
+            throw new InvalidOperationException("The request was already upgraded, which can be done once.");
         }
 
         if (_started)
@@ -42,20 +54,20 @@ internal abstract partial class MewsHttpContext : IHttpUpgradeFeature
             throw new InvalidOperationException("The request cannot be upgraded because the response has already started.");
         }
 
-        _statusCode = 101;
+        _statusCode = status;
         _reasonPhrase = null;
         _upgrading = true;
         await StartSlowAsync();
         ulong handle = _handle;
-        int status = Native.Upgrade(handle);
-        if (status is Status.InvalidCall or Status.Unsupported)
+        int answer = Native.Upgrade(handle);
+        if (answer is Status.InvalidCall or Status.Unsupported)
         {
             throw new InvalidOperationException("The server refused to upgrade this request.");
         }
 
         _upgraded = true;
         _writer.Drop();
-        if (status < 0)
+        if (answer < 0)
         {
             OnOutputGone(handle);
         }

@@ -37,6 +37,7 @@ internal static class RequestFlags
     internal const byte Expect100Continue = 4;
     internal const byte ResponseTrailers = 8;
     internal const byte MayUpgrade = 16;
+    internal const byte ExtendedConnect = 32;
 }
 
 /// <summary>Bits of <see cref="RawExchange.response_flags"/>.</summary>

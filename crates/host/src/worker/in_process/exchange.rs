@@ -70,9 +70,9 @@ impl abi::Exchange for Exchange {
         self.0.abort();
     }
 
-    fn reset(&self, _code: i64) -> bool {
-        // HTTP/1 has no streams to reset.
-        false
+    fn reset(&self, code: i64) -> bool {
+        // Codes have 32 bits in HTTP/2; the table leaves room for those of its successor.
+        self.0.reset(u32::try_from(code).unwrap_or(u32::MAX))
     }
 }
 

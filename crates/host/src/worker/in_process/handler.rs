@@ -95,6 +95,7 @@ fn flags(head: &RequestHead<'_>) -> u8 {
         (head.expect_continue, request_flags::EXPECT_CONTINUE),
         (head.trailers_allowed, request_flags::TRAILERS),
         (head.upgradable, request_flags::UPGRADE),
+        (head.extended_connect, request_flags::EXTENDED_CONNECT),
     ] {
         if set {
             flags |= flag;

@@ -112,6 +112,7 @@ fn serve(
 ) -> Result<Arc<Server>, Box<Failure>> {
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
+        http2: edge.http2(),
         response_headers: app.rules.answers.headers.clone(),
         accounting: edge.accounting(&app.site_name, &app.virtual_path),
         limits: body_limits(app.max_request_body),

@@ -95,6 +95,7 @@ fn serve(
 ) -> Result<Arc<Server>, Box<Failure>> {
     let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let mut config = ServerConfig {
+        http2: edge.http2(),
         response_headers: spec.app.rules.answers.headers.clone(),
         accounting: edge.accounting(&spec.app.site_name, &spec.app.virtual_path),
         limits: body_limits(spec.app.max_request_body),
