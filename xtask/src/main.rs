@@ -9,6 +9,7 @@
 mod bench;
 mod command;
 mod demo;
+mod dist;
 mod dotnet;
 mod managed;
 mod mcp;
@@ -38,6 +39,8 @@ enum Task {
     Mcp,
     /// Build everything for release and run the demo application
     Demo(demo::Options),
+    /// Make the archive that is installed, and try it out
+    Dist(dist::Options),
     /// Run everything that must pass: tidy, managed tests, cargo tests
     Test(test::Options),
     /// Check the rules of this repository that no compiler checks
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Managed(options) => managed::task(&options),
         Task::Mcp => mcp::task(),
         Task::Demo(options) => demo::task(&options),
+        Task::Dist(options) => dist::task(&options),
         Task::Test(options) => test::task(&options),
         Task::Tidy => tidy::task(),
         Task::Bench(options) => bench::task(&options),

@@ -11,6 +11,7 @@ mod control;
 mod edge;
 mod explain;
 mod fatal;
+mod isolation;
 mod listeners;
 mod log;
 mod run;

@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::io::Errno;
 
@@ -60,8 +61,7 @@ pub struct PoolGroup {
 }
 
 impl PoolGroup {
-    /// Makes the group of the pool of this name, or changes the limits of the one that is there. `owner` is who will run in
-    /// it, and may make groups below.
+    /// Makes a group for the pool of this name. `owner` is who will run in it, and may make groups below.
     ///
     /// # Errors
     /// With the reason why the pool cannot be limited on this machine.
@@ -73,10 +73,7 @@ impl PoolGroup {
         remove_stale(&parent);
         let folder = parent.join(name(pool));
         let open = || -> io::Result<Self> {
-            match fs::create_dir(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+            fs::create_dir(&folder)?;
             for (_, file, value) in &settings {
                 fs::write(folder.join(file), value)?;
             }
@@ -109,7 +106,9 @@ impl Drop for PoolGroup {
 }
 
 fn name(pool: &str) -> String {
-    // Any name may be a folder's, but for these; different pools keep different names.
+    // A pool that was changed has a new group before its old one is empty.
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let count = MADE.fetch_add(1, Ordering::Relaxed);
     let plain: String = pool
         .bytes()
         .map(|byte| match byte {
@@ -117,7 +116,7 @@ fn name(pool: &str) -> String {
             other => format!(".{other:02x}"),
         })
         .collect();
-    format!("{}pool-{plain}", prefix(procfs::own_pid()))
+    format!("{}pool-{count}-{plain}", prefix(procfs::own_pid()))
 }
 
 fn leaf_name(pid: u32) -> String {
@@ -238,10 +237,10 @@ mod tests {
 
     #[test]
     fn pools_have_groups_of_their_own() {
-        assert!(name("shop").ends_with("-pool-shop"));
-        assert!(name("My Shop/../x").ends_with("-pool-.4dy.20.53hop.2f.2e.2e.2fx"));
-        assert_ne!(name("a.b"), name("a_b"));
-        assert_eq!(purpose(Path::new(&name("shop"))), Some("pool-shop"));
+        assert!(name("shop").ends_with("-shop"));
+        assert!(name("My Shop/../x").ends_with("-.4dy.20.53hop.2f.2e.2e.2fx"));
+        assert_ne!(name("shop"), name("shop"));
+        assert!(purpose(Path::new(&name("shop"))).is_some_and(|purpose| purpose.starts_with("pool-")));
     }
 
     #[test]
