@@ -53,7 +53,11 @@ fn items(mews: &Path) -> Vec<Item> {
     let own = |from: &str, to| Item { from: root.join(from), to, mode: 0o644 };
     vec![
         Item { from: mews.to_owned(), to: "bin", mode: 0o755 },
-        Item { from: paths::managed_output().join("Mews.Server/Mews.Server.dll"), to: "lib/mews", mode: 0o644 },
+        Item {
+            from: paths::managed_output().join("Mews.Server/Mews.Server.dll"),
+            to: "lib/mews",
+            mode: 0o644,
+        },
         own("packaging/systemd/mews.service", "lib/systemd/system"),
         own("packaging/systemd/mews.socket", "lib/systemd/system"),
         own("LICENSE-APACHE", "share/doc/mews"),

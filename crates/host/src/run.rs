@@ -7,7 +7,7 @@ use crate::app::{Outputs, Site, SiteOptions};
 use crate::cli::RunArguments;
 use crate::control::TlsId;
 use crate::fatal::Fatal;
-use crate::listeners::{self, Wanted};
+use crate::listeners::{self, Passed, Wanted};
 use crate::log::{self, LogTarget};
 use crate::serve::Layout;
 use crate::supervisor::{PoolSpec, Supervisor};
@@ -19,6 +19,7 @@ const DEFAULT_URLS: &str = "http://127.0.0.1:8080";
 
 /// Hosts the app until stopped; the answer is the exit code.
 pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
+    let passed = Passed::of_process().map_err(Fatal::failed)?;
     let urls = urls(arguments)?;
     let site = Site::find(SiteOptions {
         path: arguments.dir.clone(),
@@ -38,7 +39,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         .into_iter()
         .map(|listen| Wanted { tls: tls.filter(|_| listen.scheme == Scheme::Https), listen })
         .collect();
-    let listening = listeners::listen(&wanted, &[]).map_err(Fatal::failed)?;
+    let listening = listeners::listen(&wanted, &[], &passed).map_err(Fatal::failed)?;
+    passed
+        .all_taken(listening.iter().flat_map(|listening| listening.addresses()))
+        .map_err(Fatal::configuration)?;
 
     let outputs = Outputs::of_process()
         .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;

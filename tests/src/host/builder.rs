@@ -4,6 +4,8 @@ use super::{TestHost, checks};
 use crate::{Capture, PATIENCE, paths, proc, wait};
 use std::ffi::OsString;
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +23,7 @@ pub struct HostBuilder {
     flags: Vec<OsString>,
     args: Vec<OsString>,
     environment: Vec<(String, Option<String>)>,
+    passed: Option<TcpListener>,
     expected_logs: Vec<String>,
     allowed_logs: Vec<String>,
     any_logs: bool,
@@ -58,6 +61,7 @@ impl HostBuilder {
             flags: Vec::new(),
             args: Vec::new(),
             environment: Vec::new(),
+            passed: None,
             expected_logs: Vec::new(),
             allowed_logs: Vec::new(),
             any_logs: false,
@@ -108,6 +112,13 @@ impl HostBuilder {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Passes a listening socket on as systemd does (socket activation).
+    #[must_use]
+    pub fn pass(mut self, socket: &TcpListener) -> Self {
+        self.passed = Some(socket.try_clone().expect("there are descriptors left"));
         self
     }
 
@@ -281,7 +292,16 @@ impl HostBuilder {
     fn command(&self, id: &str) -> Command {
         let temporary = self.scratch.path().join("tmp");
         fs::create_dir_all(&temporary).expect("the temporary folder is writable");
-        let mut command = Command::new(paths::binary());
+        let mut command = match &self.passed {
+            None => Command::new(paths::binary()),
+            // Who the sockets are for is known by its number, which is the shell's.
+            Some(_) => {
+                let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=mews.socket exec \"$0\" \"$@\"";
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", script]).arg(paths::binary());
+                shell
+            }
+        };
         if self.serves {
             command.arg("serve").arg("--config").arg(self.folder.join("mews.toml"));
             command.arg("--control").arg(self.folder.join("control.sock"));
@@ -307,6 +327,8 @@ impl HostBuilder {
         command
             .env("DOTNET_ROOT", paths::dotnet_root())
             .env("TMPDIR", temporary)
+            // Nothing is to be left on the machine.
+            .env("STATE_DIRECTORY", self.scratch.path().join("state"))
             .env("RUST_BACKTRACE", "1")
             // Many hosts run at once: diagnostics sockets and dumps of the runtime are of no use here.
             .env("DOTNET_EnableDiagnostics", "0")
@@ -318,7 +340,11 @@ impl HostBuilder {
             };
         }
         command.current_dir(self.scratch.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = match &self.passed {
+            None => Stdio::null(),
+            Some(socket) => OwnedFd::from(socket.try_clone().expect("there are descriptors left")).into(),
+        };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 }

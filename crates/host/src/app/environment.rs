@@ -3,12 +3,17 @@
 use std::ffi::OsString;
 
 use mews_model::environment::{Changes, Inherited};
+use mews_process::systemd;
 
-/// Our own environment, as far as it is text.
+/// Our own environment, without what the service manager says to us alone.
+pub(crate) fn own() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| !systemd::VARIABLES.iter().any(|other| name == other))
+}
+
+/// The same, as far as it is text.
 pub(crate) fn inherited() -> Inherited {
     Inherited::new(
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        own().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     )
 }
 
@@ -18,7 +23,7 @@ pub(super) fn apply(changes: &Changes) -> Vec<(OsString, OsString)> {
         changes.remove.iter().any(|other| name.as_os_str() == other.as_str())
             || changes.set.iter().any(|(other, _)| name.as_os_str() == other.as_str())
     };
-    let kept = std::env::vars_os().filter(|(name, _)| !replaced(name));
+    let kept = own().filter(|(name, _)| !replaced(name));
     let set = changes.set.iter().map(|(name, value)| (name.into(), value.into()));
     kept.chain(set).collect()
 }

@@ -8,6 +8,7 @@ use mews_model::HostingModel;
 use mews_model::environment::{Changes, Inherited, Parts, app_environment};
 use mews_model::lifecycle::Limits;
 use mews_model::web_config;
+use mews_process::confinement::Confinement;
 
 use super::environment;
 use super::rules;
@@ -16,6 +17,7 @@ use super::site::{Base, Place, ResolveError, SiteOptions};
 use crate::control::{
     AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
 };
+use crate::isolation::Isolated;
 
 /// `startupTimeLimit` when nothing says otherwise.
 const STARTUP_LIMIT: Duration = Duration::from_secs(120);
@@ -55,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) keeps_running: bool,
     /// Where the worker's output is written besides; an out-of-process worker sees to that itself.
     pub(crate) stdout_log: Option<StdoutLog>,
+    /// What separates the worker from us, without its control group.
+    pub(crate) confinement: Confinement,
     /// To be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -88,7 +92,9 @@ pub(super) fn make(
     let module = base.config.as_ref().and_then(|config| config.asp_net_core.as_ref());
     let configured = module.map_or(&[][..], |module| &module.environment_variables);
     let app = app_spec(&base, options, folder);
-    let changes = changes(&app, base.model, options, configured, inherited);
+    let isolated = Isolated::of(&app.app_pool, options, inherited).map_err(ResolveError::Other)?;
+    isolated.reaches(folder).map_err(ResolveError::Other)?;
+    let changes = changes(&app, base.model, options, configured, inherited, &isolated);
     let rules = rules::site(base.config.as_ref(), options, folder, inherited);
     let shadow_copies = settings::shadow_copies(module, base.model, folder, inherited);
     let app = AppSpec { rules, shadow_copies, ..app };
@@ -102,7 +108,8 @@ pub(super) fn make(
         limits: Limits { startup: startup_limit, shutdown: shutdown_limit },
         keeps_running: module.is_some_and(|module| module.settings.disallow_rotation_on_config_change),
         stdout_log,
-        warnings: base.warnings.clone(),
+        confinement: isolated.confinement.clone(),
+        warnings: base.warnings.iter().chain(&isolated.warnings).cloned().collect(),
     };
     if base.model == HostingModel::InProcess {
         return Ok(plan(Hosting::InProcess(Box::new(app)), limit, stdout_log));
@@ -187,8 +194,10 @@ fn changes(
     options: &SiteOptions,
     configured: &[(String, String)],
     inherited: &Inherited,
+    isolated: &Isolated,
 ) -> Changes {
-    let mut worker = options.variables.clone();
+    let mut worker = isolated.variables.clone();
+    worker.extend(options.variables.iter().cloned());
     worker.extend(worker_variables(app));
     if std::io::IsTerminal::is_terminal(&std::io::stdout())
         && inherited.get("DOTNET_SYSTEM_CONSOLE_ALLOW_ANSI_COLOR_REDIRECTION").is_none()
@@ -202,19 +211,19 @@ fn changes(
         ("ASPNETCORE_IIS_PHYSICAL_PATH".to_owned(), path),
     ];
     let mut forced: Vec<(String, String)> = environment_name(options).into_iter().collect();
-    let withheld: &[&str] = match model {
+    let mut withheld = isolated.withheld.to_vec();
+    match model {
         HostingModel::InProcess => {
             forced.extend(options.urls.as_ref().map(|urls| ("ASPNETCORE_URLS".to_owned(), urls.clone())));
-            &[]
         }
         HostingModel::OutOfProcess => {
             computed.extend(process_variables(app, configured, inherited));
-            &WITHHELD
+            withheld.extend(WITHHELD);
         }
-    };
+    }
     app_environment(
         inherited,
-        Parts { withheld, worker: &worker, configured, computed: &computed, forced: &forced },
+        Parts { withheld: &withheld, worker: &worker, configured, computed: &computed, forced: &forced },
     )
 }
 

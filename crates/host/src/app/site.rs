@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use mews_model::environment::Inherited;
-use mews_model::server_config::{Application, Pool, Site as ConfiguredSite};
+use mews_model::server_config::{Application, Isolation, Pool, Site as ConfiguredSite};
 use mews_model::web_config::{self, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
@@ -40,6 +40,10 @@ pub(crate) struct SiteOptions {
     pub(crate) variables: Vec<(String, String)>,
     /// Its place among sites and pools; made up from the app's name when `None`.
     pub(crate) place: Option<Place>,
+    /// As whom it runs and what it may use up.
+    pub(crate) isolation: Isolation,
+    /// It is only looked at: nothing is to be made on disk, and whoever starts it later may be somebody else.
+    pub(crate) looked_at: bool,
 }
 
 /// Where an application belongs.
@@ -135,9 +139,17 @@ impl Site {
             hosting_model: application.hosting_model,
             variables: pool.environment.clone(),
             place: Some(place),
+            isolation: pool.isolation.clone(),
             ..SiteOptions::default()
         };
         Self { folder: application.physical_path.clone(), options, dll: None }
+    }
+
+    /// The same, only to be looked at.
+    #[must_use]
+    pub(crate) fn looked_at(mut self) -> Self {
+        self.options.looked_at = true;
+        self
     }
 
     /// The folder, as it was named: links in it may lead elsewhere later.
@@ -156,6 +168,11 @@ impl Site {
     /// What stands between clients and the app.
     pub(crate) fn edge(&self) -> &EdgeSpec {
         &self.options.edge
+    }
+
+    /// As whom it runs and what it may use up.
+    pub(crate) fn isolation(&self) -> &Isolation {
+        &self.options.isolation
     }
 
     /// Reads what is there now.

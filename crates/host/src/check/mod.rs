@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<u8, Fatal> {
                 ..SiteOptions::default()
             };
             let names_dll = options.path.is_file();
-            match Site::find(options) {
+            match Site::find(options).map(Site::looked_at) {
                 Ok(site) => {
                     let forced = arguments.folder.hosting_model.map(|_| "as --hosting-model says");
                     application(&site, names_dll, forced, &mut report);

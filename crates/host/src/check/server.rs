@@ -98,7 +98,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<(String, bool), Fatal>
 fn one(site: &Site, application: &Application, pool: &Pool) -> Checked {
     let mut report = Report::default();
     let forced = application.hosting_model.map(|_| "as the configuration says");
-    let configured = app::Site::configured_in(site, application, pool);
+    let configured = app::Site::configured_in(site, application, pool).looked_at();
     super::application(&configured, false, forced, &mut report);
     let path = application.path.trim_end_matches('/');
     Checked { name: format!("{}{path}", site.name), pool: application.pool.clone(), report }

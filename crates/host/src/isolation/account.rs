@@ -7,8 +7,8 @@ use mews_process::identity::{Identity, IdentityError};
 /// Finds the user that the pool's configuration names; `None` if it names none.
 ///
 /// # Errors
-/// When there is no such user or group, or nobody here can act as it.
-pub(super) fn find(isolation: &Isolation) -> Result<Option<Identity>, Box<Failure>> {
+/// When there is no such user or group, or we cannot act as it; the latter does not matter if it is only looked at.
+pub(super) fn find(isolation: &Isolation, looked_at: bool) -> Result<Option<Identity>, Box<Failure>> {
     let group = isolation.group.as_deref();
     let found = match (&isolation.user, group) {
         (None, None) => return Ok(None),
@@ -16,7 +16,12 @@ pub(super) fn find(isolation: &Isolation) -> Result<Option<Identity>, Box<Failur
         // The group alone: of our own user.
         (None, Some(_)) => Identity::find(&rustix::process::geteuid().as_raw().to_string(), group),
     };
-    let found = found.and_then(|identity| identity.attainable().map(|()| identity));
+    let found = found.and_then(|identity| {
+        if !looked_at {
+            identity.attainable()?;
+        }
+        Ok(identity)
+    });
     found.map(Some).map_err(|error| failure(&error))
 }
 
@@ -44,13 +49,13 @@ mod tests {
             group: group.map(str::to_owned),
             ..Isolation::default()
         };
-        assert_eq!(find(&Isolation::default()).unwrap(), None);
-        let failure = find(&isolation(Some("no-such-user"), None)).unwrap_err();
+        assert_eq!(find(&Isolation::default(), false).unwrap(), None);
+        let failure = find(&isolation(Some("no-such-user"), None), true).unwrap_err();
         assert_eq!(failure.cause, "The pool's user: there is no user 'no-such-user' on this system.");
         assert_eq!(failure.cure, "Create it (useradd --system no-such-user) or name another.");
-        let failure = find(&isolation(None, Some("no-such-group"))).unwrap_err();
+        let failure = find(&isolation(None, Some("no-such-group")), true).unwrap_err();
         assert!(failure.cause.contains("no group 'no-such-group'"), "{failure:?}");
         let own = rustix::process::geteuid().as_raw().to_string();
-        assert!(find(&isolation(Some(&own), None)).unwrap().unwrap().is_own());
+        assert!(find(&isolation(Some(&own), None), false).unwrap().unwrap().is_own());
     }
 }

@@ -25,6 +25,8 @@ pub(super) const PERSONAL: &[&str] = &[
     "XDG_DATA_HOME",
     "XDG_STATE_HOME",
     "DBUS_SESSION_BUS_ADDRESS",
+    // ASP.NET Core writes each new key there first.
+    "TMPDIR",
 ];
 /// Where ASP.NET Core keeps keys below a home.
 const KEYS: [&str; 2] = [".aspnet", "DataProtection-Keys"];
@@ -34,8 +36,8 @@ const ELSEWHERE: [&str; 2] = ["LOCALAPPDATA", "USERPROFILE"];
 /// What was chosen.
 #[derive(Debug, Default)]
 pub(super) struct Home {
-    /// To be set.
-    pub(super) variables: Vec<(String, String)>,
+    /// `HOME`, if it is to be changed.
+    pub(super) home: Option<String>,
     /// To be logged.
     pub(super) warning: Option<String>,
 }
@@ -46,43 +48,41 @@ pub(super) struct Home {
 pub(super) fn choose(pool: &str, foreign: Option<&Identity>, inherited: &Inherited) -> Home {
     let own = || inherited.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = foreign.map_or_else(own, |user| Some(user.home().to_owned()));
-    let mut chosen = Home::default();
-    let mut set = |name: &str, value: &Path| {
-        chosen.variables.push((name.to_owned(), value.to_string_lossy().into_owned()));
-    };
-    if let Some(user) = foreign {
-        set("USER", Path::new(user.name()));
-        set("LOGNAME", Path::new(user.name()));
-        set("SHELL", user.shell());
-    }
+    let text = |path: &Path| Some(path.to_string_lossy().into_owned());
     let problem = match &home {
         None => "HOME is not set".to_owned(),
         Some(home) => match acting(foreign, || usable(home)) {
-            Ok(()) => {
-                if foreign.is_some() {
-                    set("HOME", home);
-                }
-                return chosen;
-            }
+            Ok(()) => return Home { home: foreign.and_then(|_| text(home)), warning: None },
             Err(error) => format!("HOME {} is of no use ({error})", home.display()),
         },
     };
     if ELSEWHERE.iter().any(|name| inherited.get(name).is_some()) {
-        return chosen;
+        return Home::default();
     }
     match state::pool_folder(pool, foreign, inherited) {
-        Ok(folder) => set("HOME", &folder),
+        Ok(folder) => Home { home: text(&folder), warning: None },
         Err(error) => {
-            chosen.warning = Some(format!(
+            let warning = format!(
                 "{problem}, and there is no folder for the pool's state ({error}): ASP.NET Core forgets its data \
                  protection keys with each stop, and cookies with them"
-            ));
+            );
+            Home { home: None, warning: Some(warning) }
         }
     }
-    chosen
 }
 
-fn acting<T: Send>(identity: Option<&Identity>, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+/// What tells a user's processes who they are.
+pub(super) fn account(foreign: Option<&Identity>) -> Vec<(String, String)> {
+    let Some(user) = foreign else { return Vec::new() };
+    let shell = user.shell().to_string_lossy();
+    let pairs = [("USER", user.name()), ("LOGNAME", user.name()), ("SHELL", &shell)];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+fn acting<T: Send>(
+    identity: Option<&Identity>,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
     match identity {
         Some(identity) => identity.acting(work)?,
         None => work(),
@@ -106,7 +106,10 @@ fn usable(home: &Path) -> io::Result<()> {
     }
     // Neither permission bits nor `access` tell everything: lists of rights, read-only mounts, full quotas.
     let probe = folder.join(format!(".mews-{}", std::process::id()));
-    File::create_new(&probe)?;
+    match File::create_new(&probe) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     fs::remove_file(&probe)
 }
 
@@ -124,8 +127,9 @@ mod tests {
     fn a_home_that_works_is_left_alone() {
         let scratch = tempfile::tempdir().unwrap();
         let state = scratch.path().join("state");
-        let chosen = choose("shop", None, &inherited(&[("HOME", scratch.path()), ("STATE_DIRECTORY", &state)]));
-        assert!(chosen.variables.is_empty() && chosen.warning.is_none());
+        let chosen =
+            choose("shop", None, &inherited(&[("HOME", scratch.path()), ("STATE_DIRECTORY", &state)]));
+        assert!(chosen.home.is_none() && chosen.warning.is_none());
         assert!(!state.exists() && fs::read_dir(scratch.path()).unwrap().next().is_none());
     }
 
@@ -135,14 +139,13 @@ mod tests {
         let state = scratch.path().canonicalize().unwrap();
         let folder = state.join("pools/shop");
         let gone = Path::new("/nonexistent");
-        let expected = [("HOME".to_owned(), folder.to_str().unwrap().to_owned())];
         for home in [Some(gone), Some(Path::new("")), Some(Path::new("relative")), None] {
             let mut pairs = vec![("STATE_DIRECTORY", state.as_path())];
             pairs.extend(home.map(|home| ("HOME", home)));
-            assert_eq!(choose("shop", None, &inherited(&pairs)).variables, expected);
+            assert_eq!(choose("shop", None, &inherited(&pairs)).home.as_deref(), folder.to_str());
         }
         let elsewhere = inherited(&[("STATE_DIRECTORY", &state), ("LOCALAPPDATA", &state)]);
-        assert!(choose("shop", None, &elsewhere).variables.is_empty());
+        assert!(choose("shop", None, &elsewhere).home.is_none());
     }
 
     #[test]
@@ -156,12 +159,11 @@ mod tests {
         let state = scratch.path().canonicalize().unwrap();
         fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let chosen = choose("shop", Some(&nobody), &inherited(&[("STATE_DIRECTORY", &state)]));
-        let get = |name: &str| chosen.variables.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
-        assert_eq!((get("USER"), get("LOGNAME")), (Some("nobody"), Some("nobody")));
-        let home = get("HOME").unwrap();
+        assert!(account(Some(&nobody)).contains(&("USER".to_owned(), "nobody".to_owned())));
+        let home = chosen.home.unwrap();
         if !nobody.home().exists() {
             assert_eq!(home, state.join("pools/shop").to_str().unwrap());
         }
-        nobody.acting(|| usable(Path::new(home))).unwrap().unwrap();
+        nobody.acting(|| usable(Path::new(&home))).unwrap().unwrap();
     }
 }

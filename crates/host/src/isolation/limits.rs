@@ -9,24 +9,21 @@ use mews_process::identity::Identity;
 
 /// The control group of a pool, made by the first start that asks for it.
 #[derive(Debug, Default)]
-pub(crate) struct PoolLimits {
+pub(crate) struct ControlGroup {
     tried: bool,
     group: Option<Arc<PoolGroup>>,
 }
 
-impl PoolLimits {
+impl ControlGroup {
     /// The group; `None` if nothing is limited, or nothing can be. The warning that says so comes once.
-    pub(crate) fn group(
+    pub(crate) fn get(
         &mut self,
         pool: &str,
         isolation: &Isolation,
         owner: Option<&Identity>,
     ) -> (Option<Arc<PoolGroup>>, Option<String>) {
-        let limits = Limits {
-            memory: isolation.memory_limit,
-            cpu: isolation.cpu_limit,
-            tasks: isolation.tasks_limit,
-        };
+        let limits =
+            Limits { memory: isolation.memory_limit, cpu: isolation.cpu_limit, tasks: isolation.tasks_limit };
         if self.tried || limits.is_none() {
             return (self.group.clone(), None);
         }
@@ -61,14 +58,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_limited_is_said_once() {
-        let mut limits = PoolLimits::default();
-        assert_eq!(limits.group("p", &Isolation::default(), None).1, None);
+        let mut group = ControlGroup::default();
+        assert_eq!(group.get("p", &Isolation::default(), None).1, None);
         let isolation = Isolation { memory_limit: Some(1 << 30), ..Isolation::default() };
-        match limits.group("p", &isolation, None) {
+        match group.get("p", &isolation, None) {
             (Some(group), None) => assert!(group.folder().exists()),
             (None, Some(warning)) => {
                 assert!(warning.contains("control group"), "{warning}");
-                assert_eq!(limits.group("p", &isolation, None).1, None);
+                assert_eq!(group.get("p", &isolation, None).1, None);
             }
             other => panic!("{other:?}"),
         }

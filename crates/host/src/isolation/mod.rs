@@ -23,7 +23,9 @@ use mews_model::server_config::Isolation;
 use mews_process::confinement::Confinement;
 use mews_process::identity::Identity;
 
-pub(crate) use limits::PoolLimits;
+use crate::app::SiteOptions;
+
+pub(crate) use limits::ControlGroup;
 
 /// The isolation of a pool on this machine, for one start.
 #[derive(Clone, Debug, Default)]
@@ -39,19 +41,26 @@ pub(crate) struct Isolated {
 }
 
 impl Isolated {
-    /// Works it out. `inherited` is the environment of the worker before this, `pool` the pool's name.
+    /// Works it out for a pool of this name. `inherited` is the environment of the worker before this.
     ///
     /// # Errors
     /// When the pool's user cannot be had.
-    pub(crate) fn of(pool: &str, isolation: &Isolation, inherited: &Inherited) -> Result<Self, Box<Failure>> {
-        let identity = account::find(isolation)?;
+    pub(crate) fn of(pool: &str, options: &SiteOptions, inherited: &Inherited) -> Result<Self, Box<Failure>> {
+        let isolation = &options.isolation;
+        let identity = account::find(isolation, options.looked_at)?;
         let foreign = identity.as_ref().filter(|identity| !identity.is_own());
         let withheld = if foreign.is_some() { home::PERSONAL } else { &[] };
         let mut isolated = Self { withheld, ..Self::default() };
         isolated.confinement.open_files = limits::open_files(isolation, &mut isolated.warnings);
-        let home = home::choose(pool, foreign, inherited);
-        isolated.variables = home.variables;
-        isolated.warnings.extend(home.warning);
+        isolated.variables = home::account(foreign);
+        let is_home_set = options.variables.iter().any(|(name, _)| name == "HOME");
+        if !is_home_set && !options.looked_at {
+            let home = home::choose(pool, foreign, inherited);
+            isolated.variables.extend(home.home.map(|home| ("HOME".to_owned(), home)));
+            isolated.warnings.extend(home.warning);
+        }
+        // What the pool's configuration says counts more, and a name must not come twice.
+        isolated.variables.retain(|(name, _)| !options.variables.iter().any(|(set, _)| set == name));
         isolated.confinement.identity = identity;
         Ok(isolated)
     }
@@ -70,10 +79,10 @@ impl Isolated {
     }
 }
 
-/// As whom a page is shown when the pool's own user cannot be had: nobody, so that no request meets a process with our
-/// rights where it should not have met one.
-pub(crate) fn stranger(isolation: &Isolation) -> Confinement {
-    let wanted = isolation.user.is_some();
+/// As whom a pool's pages are shown: as its applications run, or as nobody when the pool's user cannot be had. Requests are
+/// not to meet a process with our rights where none was wanted.
+pub(crate) fn of_pages(isolation: &Isolation) -> Confinement {
     let nobody = || Identity::find("nobody", None).ok().filter(|nobody| nobody.attainable().is_ok());
-    Confinement { identity: wanted.then(nobody).flatten(), ..Confinement::default() }
+    let identity = account::find(isolation, false).unwrap_or_else(|_| nobody());
+    Confinement { identity, ..Confinement::default() }
 }

@@ -20,22 +20,20 @@ struct Barred {
 /// # Errors
 /// With the first part of the path that stands in the way.
 pub(super) fn check(identity: &Identity, folder: &Path) -> Result<(), Box<Failure>> {
-    let barred = match identity.acting(|| barred(folder)) {
-        Ok(barred) => barred,
-        // The start itself will say more.
-        Err(_) => None,
-    };
+    // If nobody can act so, the start itself will say more.
+    let barred = identity.acting(|| barred(folder)).unwrap_or_default();
     let Some(Barred { place, right, mode }) = barred else { return Ok(()) };
     let (user, place, folder) = (identity.name(), place.display(), folder.display());
     let cause = format!("The pool's user '{user}' cannot {right} {place}, which the app in {folder} needs.");
-    let cure = format!("Let it: setfacl -m u:{user}:{mode} {place}, or chmod o+{mode} {place}; or name another user.");
+    let cure = format!(
+        "Let it: setfacl -m u:{user}:{mode} {place}, or chmod o+{mode} {place}; or name another user."
+    );
     Err(Box::new(Failure::new(StatusCode::START_FAILED, cause).with_cure(cure)))
 }
 
 fn barred(folder: &Path) -> Option<Barred> {
-    let denied = |result: io::Result<()>| {
-        result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    };
+    let denied =
+        |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
     let mut way: Vec<&Path> = folder.ancestors().collect();
     way.reverse();
     for place in way {

@@ -132,9 +132,13 @@ mod tests {
 
     #[test]
     fn names_of_pools_are_names_of_folders() {
-        for (pool, name) in
-            [("Shop", "shop"), ("..", "%2e."), ("a/b c", "a%2fb%20c"), (".NET v4.5", "%2enet%20v4.5"), ("ä", "%c3%a4")]
-        {
+        for (pool, name) in [
+            ("Shop", "shop"),
+            ("..", "%2e."),
+            ("a/b c", "a%2fb%20c"),
+            (".NET v4.5", "%2enet%20v4.5"),
+            ("ä", "%c3%a4"),
+        ] {
             assert_eq!(folder_name(pool), name);
         }
     }

@@ -1,11 +1,12 @@
 //! The addresses that are listened on, and for which pools.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use mews_model::url::{ListenUrl, Scheme};
 
-use super::{BindError, Bound, bind_beside, urls};
+use super::{BindError, Bound, Passed, bind_beside, urls};
 use crate::control::TlsId;
 
 /// An address that is listened on.
@@ -42,6 +43,11 @@ impl Listening {
         urls(&self.bound)
     }
 
+    /// The addresses of its sockets.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.bound.iter().filter_map(|bound| bound.socket.local_addr().ok())
+    }
+
     /// What TLS there works with.
     pub(crate) fn tls(&self) -> Option<TlsId> {
         self.tls
@@ -54,10 +60,11 @@ impl Listening {
 }
 
 /// Listens on all of these, or on none that is new. What is listened on already stays as it is, whatever is connected or
-/// waits there.
+/// waits there. Sockets that were passed to us are taken where they are wanted.
 pub(crate) fn listen(
     wanted: &[Wanted],
     present: &[Arc<Listening>],
+    passed: &Passed,
 ) -> Result<Vec<Arc<Listening>>, BindError> {
     let all: Vec<ListenUrl> = wanted.iter().map(|wanted| wanted.listen.clone()).collect();
     let mut present = present.to_vec();
@@ -74,7 +81,7 @@ pub(crate) fn listen(
             }
             // The same sockets with another scheme, or other certificates.
             Some(known) => Arc::clone(&known.bound),
-            None => Arc::new(bind_beside(&wanted.listen, &all)?),
+            None => Arc::new(bind_beside(&wanted.listen, &all, passed)?),
         };
         listening.push(Arc::new(Listening { listen: wanted.listen.clone(), bound, tls }));
     }
@@ -92,17 +99,18 @@ mod tests {
 
     #[test]
     fn what_is_listened_on_stays() {
-        let first = listen(&wanted(&["http://127.0.0.1:0", "http://127.0.0.1:0"]), &[]).unwrap();
+        let first =
+            listen(&wanted(&["http://127.0.0.1:0", "http://127.0.0.1:0"]), &[], &Passed::default()).unwrap();
         assert_ne!(first[0].urls(), first[1].urls());
         let more =
             wanted(&["http://[::1]:0", "http://127.0.0.1:0", "http://127.0.0.1:0", "http://127.0.0.1:0"]);
-        let second = listen(&more, &first).unwrap();
+        let second = listen(&more, &first, &Passed::default()).unwrap();
         for old in &first {
             assert!(second.iter().any(|new| Arc::ptr_eq(old, new)));
         }
         assert_eq!(second.len(), 4);
         // One that is taken leaves nothing behind.
         let taken = second[0].urls().remove(0);
-        assert!(listen(&wanted(&["http://127.0.0.1:0", &taken]), &[]).is_err());
+        assert!(listen(&wanted(&["http://127.0.0.1:0", &taken]), &[], &Passed::default()).is_err());
     }
 }

@@ -2,8 +2,10 @@
 //! worker's end. Connections wait in the kernel's queue until some worker accepts them.
 
 mod address;
+mod passed;
 
 pub(crate) use address::{Listening, Wanted, listen};
+pub(crate) use passed::{Passed, UnwantedSocket};
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -36,13 +38,14 @@ pub(crate) struct BindError {
 
 /// Whether all of these could be listened on now.
 pub(crate) fn check(urls: &[ListenUrl]) -> Result<(), BindError> {
-    let bound: Result<Vec<_>, _> = urls.iter().map(|url| bind_beside(url, urls)).collect();
+    let none = Passed::default();
+    let bound: Result<Vec<_>, _> = urls.iter().map(|url| bind_beside(url, urls, &none)).collect();
     bound.map(drop)
 }
 
 /// Binds the sockets of one URL of the list `all`.
-fn bind_beside(url: &ListenUrl, all: &[ListenUrl]) -> Result<Vec<Bound>, BindError> {
-    let sockets = bind_url(url, all)
+fn bind_beside(url: &ListenUrl, all: &[ListenUrl], passed: &Passed) -> Result<Vec<Bound>, BindError> {
+    let sockets = bind_url(url, all, passed)
         .map_err(|(address, error)| BindError { url: url.to_string(), problem: explain(&error, address) })?;
     let bound = sockets.into_iter().map(|socket| {
         let port = socket.local_addr().map_or(url.port, |address| address.port());
@@ -60,7 +63,11 @@ fn urls(bound: &[Bound]) -> Vec<String> {
 
 type Failed = (SocketAddr, io::Error);
 
-fn bind_url(url: &ListenUrl, all: &[ListenUrl]) -> Result<Vec<TcpListener>, Failed> {
+fn bind_url(url: &ListenUrl, all: &[ListenUrl], passed: &Passed) -> Result<Vec<TcpListener>, Failed> {
+    let open = |address: SocketAddr, v6_only| match passed.take(address) {
+        Some(listener) => Ok(listener),
+        None => open(address, v6_only),
+    };
     match &url.host {
         ListenHost::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => {
             // As with Kestrel, [::] takes IPv4 connections too, unless the list has another use for them.
@@ -78,11 +85,14 @@ fn bind_url(url: &ListenUrl, all: &[ListenUrl]) -> Result<Vec<TcpListener>, Fail
                 listener => Ok(vec![listener?]),
             }
         }
-        ListenHost::Localhost => localhost(url.port),
+        ListenHost::Localhost => localhost(url.port, open),
     }
 }
 
-fn localhost(port: u16) -> Result<Vec<TcpListener>, Failed> {
+fn localhost(
+    port: u16,
+    open: impl Fn(SocketAddr, bool) -> Result<TcpListener, Failed>,
+) -> Result<Vec<TcpListener>, Failed> {
     let mut tries = if port == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -154,7 +164,7 @@ mod tests {
 
     fn open(text: &str) -> Result<Vec<Bound>, BindError> {
         let urls = parse_urls(text).unwrap();
-        bind_beside(&urls[0], &urls)
+        bind_beside(&urls[0], &urls, &Passed::default())
     }
 
     #[test]

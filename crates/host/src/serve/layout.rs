@@ -11,7 +11,7 @@ use mews_model::url::{ListenUrl, Scheme};
 
 use crate::app::Site;
 use crate::control::TlsId;
-use crate::listeners::{self, BindError, Listening, Wanted};
+use crate::listeners::{self, BindError, Listening, Passed, UnwantedSocket, Wanted};
 use crate::serve_config::LoadError;
 use crate::supervisor::PoolSpec;
 use crate::tls::{Configured, Keeper, Source, TlsProblem};
@@ -46,6 +46,9 @@ pub(crate) enum LayoutError {
     /// An address that cannot be listened on.
     #[error(transparent)]
     Address(#[from] BindError),
+    /// A socket that was passed for nothing.
+    #[error(transparent)]
+    Passed(#[from] UnwantedSocket),
 }
 
 /// What is there already, and is kept where it is still wanted.
@@ -55,6 +58,8 @@ pub(crate) struct Present {
     pub(crate) listening: Vec<Arc<Listening>>,
     /// Where the certificates in use come from.
     pub(crate) tls: Vec<(TlsId, Configured)>,
+    /// Sockets that the service manager has opened.
+    pub(crate) passed: Passed,
 }
 
 impl Present {
@@ -111,7 +116,8 @@ impl Layout {
             wanted.push(Wanted { listen: listener.url().clone(), tls: id });
         }
         let owners = owners(&config, router.listeners())?;
-        let listening = listeners::listen(&wanted, &present.listening)?;
+        let listening = listeners::listen(&wanted, &present.listening, &present.passed)?;
+        present.passed.all_taken(listening.iter().flat_map(|listening| listening.addresses()))?;
         let mut pools = Vec::new();
         for pool in &config.pools {
             let own = listening.iter().zip(&owners).filter(|(_, owner)| owner.as_deref() == Some(&pool.name));

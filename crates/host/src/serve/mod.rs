@@ -12,6 +12,7 @@ use crate::admin::{self, ControlSocket};
 use crate::app::Outputs;
 use crate::cli::ServeArguments;
 use crate::fatal::Fatal;
+use crate::listeners::Passed;
 use crate::log::{self, LogTarget};
 use crate::serve_config;
 use crate::supervisor::{Commands, Supervisor};
@@ -20,10 +21,12 @@ pub(crate) use layout::{Layout, LayoutError, Present, keeper};
 
 /// Hosts everything until stopped; the answer is the exit code.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
-    let layout = read(&arguments.config, &Present::default()).map_err(|error| match error {
-        LayoutError::Address(error) => Fatal::failed(error),
-        error => Fatal::configuration(error),
-    })?;
+    let passed = Passed::of_process().map_err(Fatal::failed)?;
+    let layout =
+        read(&arguments.config, &Present { passed, ..Present::default() }).map_err(|error| match error {
+            LayoutError::Address(error) => Fatal::failed(error),
+            error => Fatal::configuration(error),
+        })?;
     let outputs = Outputs::of_process()
         .map_err(|error| Fatal::failed(format!("no output thread can be started: {error}")))?;
     let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;

@@ -12,6 +12,7 @@
 //! | `certificates` | certificate files that change |
 //! | `commands`, `outcome`, `status` | what `mews status`, `recycle` and the like ask for |
 //! | `reload` | a changed configuration file |
+//! | `service` | what the service manager hears |
 //! | `orphans` | what workers leave behind |
 
 mod certificates;
@@ -24,6 +25,7 @@ mod perform;
 mod poller;
 mod pool;
 mod reload;
+mod service;
 mod status;
 mod vitals;
 mod worker;
@@ -33,7 +35,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mews_model::lifecycle::Event;
+use mews_model::lifecycle::{Event, Phase};
 use mews_model::server_config::ServerConfig;
 use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
@@ -51,6 +53,7 @@ pub(crate) use pool::PoolSpec;
 use host::Host;
 use poller::{Entry, Ready, Source, wait};
 use pool::Pool;
+use service::Service;
 
 /// How long the last output may take to be written before the supervisor ends.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
@@ -68,6 +71,7 @@ pub(crate) struct Supervisor {
     next_key: u32,
     signals: Signals,
     next_tls_look: Option<Instant>,
+    service: Service,
     stopping: bool,
     /// What `reload` compares with; empty for `mews run`.
     config: ServerConfig,
@@ -96,6 +100,7 @@ impl Supervisor {
             next_key: 0,
             signals: Signals::install()?,
             next_tls_look: None,
+            service: Service::of_process(),
             stopping: false,
             config: layout.config,
             listening: layout.listening,
@@ -126,6 +131,7 @@ impl Supervisor {
             if self.stopping && self.pools.is_empty() {
                 break Ok(self.finish());
             }
+            self.report();
             let ready = wait(&self.signals, &self.entries(), self.wait_limit())
                 .map_err(|error| Fatal::failed(format!("waiting for events failed: {error}")))?;
             self.handle(&ready);
@@ -137,6 +143,23 @@ impl Supervisor {
         self.host.outputs.stdout.flush(LAST_OUTPUT);
         self.host.outputs.stderr.flush(LAST_OUTPUT);
         0
+    }
+
+    /// Tells the service manager how the pools are. Ready is whoever has something to answer with, a failure included.
+    fn report(&mut self) {
+        let pools = &self.pools;
+        let count = |is: fn(Phase) -> bool| pools.values().filter(|pool| is(pool.machine.phase())).count();
+        let starting = count(|phase| matches!(phase, Phase::New | Phase::Starting { .. }));
+        let running = count(|phase| matches!(phase, Phase::Running { .. } | Phase::Overlapping { .. }));
+        let waiting = count(|phase| phase == Phase::Stopped);
+        let all = pools.len();
+        self.service.report(starting == 0 && !self.stopping, || {
+            let other = all - starting - running - waiting;
+            format!(
+                "{all} application pools: {running} running, {waiting} waiting for a request, {starting} starting, \
+                 {other} not available"
+            )
+        });
     }
 
     /// What to wait for.
@@ -207,7 +230,8 @@ impl Supervisor {
     fn wait_limit(&self) -> Option<Duration> {
         let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
         let commands = self.commands.as_ref().and_then(Commands::next_due);
-        let next = pools.chain(self.next_tls_look).chain(commands).min();
+        let service = self.service.next_due();
+        let next = pools.chain(self.next_tls_look).chain(commands).chain(service).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -244,6 +268,7 @@ impl Supervisor {
         for pool in self.pools.values_mut() {
             pool.tick(&self.host);
         }
+        self.service.tick(Instant::now());
         if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
             self.look_at_certificates();
         }
@@ -254,6 +279,7 @@ impl Supervisor {
         if !self.stopping {
             self.stopping = true;
             tracing::info!("stopping");
+            self.service.stopping();
         }
         for pool in self.pools.values_mut() {
             pool.events.push_back(Event::StopRequested);

@@ -7,15 +7,18 @@ use std::os::fd::OwnedFd;
 use mews_model::lifecycle::{Event, Exit, Leave, Level, Limits, Shown, WorkerId};
 use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::child::Spawn;
+use mews_process::confinement::Confinement;
+use mews_process::output::{LogFile, LogFileError};
 
 use super::host::Host;
 use super::pool::Pool;
 use super::worker::{Kind, Worker};
-use crate::app::{Hosting, ResolveError, open_log};
+use crate::app::{Hosting, ResolveError, environment, open_log};
 use crate::control::{
     ControlError, Ending, FailurePage, ListenerSpec, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
     SupervisorMessage, WorkerSpec, encode,
 };
+use crate::isolation;
 
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +64,7 @@ impl Pool {
             arguments: vec![OsString::from("worker")],
             environment: plan.environment,
             directory: Some(plan.hosting.app().physical_path.clone()),
-            ..Spawn::default()
+            confinement: self.confine(plan.confinement),
         };
         let name = plan.hosting.app().name.clone();
         self.log(Level::Info, None, &format!("starting {name}"));
@@ -79,12 +82,24 @@ impl Pool {
         }
     }
 
+    /// Adds the pool's control group.
+    fn confine(&mut self, confinement: Confinement) -> Confinement {
+        let pool = self.spec.name.as_deref().unwrap_or("app");
+        let isolation = self.spec.site.isolation();
+        let (group, warning) = self.control_group.get(pool, isolation, confinement.identity.as_ref());
+        if let Some(warning) = warning {
+            self.log(Level::Warn, None, &warning);
+        }
+        Confinement { group, ..confinement }
+    }
+
     /// Starts a worker that shows a page.
     pub(super) fn spawn_page(&mut self, id: WorkerId, shown: Shown, host: &Host) {
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
-            environment: std::env::vars_os().collect(),
-            ..Spawn::default()
+            environment: environment::own().collect(),
+            directory: None,
+            confinement: isolation::of_pages(self.spec.site.isolation()),
         };
         let name = if shown == Shown::Offline { "app_offline.htm" } else { "the failure" };
         let role = Role::Page(self.page(shown, host));
@@ -178,7 +193,7 @@ impl Pool {
             let _ = child.wait();
             return Err(SpawnError::Control(error.into()));
         }
-        let log = log.and_then(|log| match open_log(log, child.pid()) {
+        let log = log.and_then(|log| match log_of(&spawn.confinement, log, child.pid()) {
             Ok(file) => Some(file),
             Err(error) => {
                 self.log(Level::Warn, Some(1026), &error.to_string());
@@ -189,6 +204,18 @@ impl Pool {
         worker.flush();
         self.workers.insert(id, worker);
         Ok(())
+    }
+}
+
+/// Begins the stdout log with the rights of the pool's user: the folder is likely its own, and then holds what it wants,
+/// links included.
+fn log_of(confinement: &Confinement, log: &StdoutLog, pid: u32) -> Result<LogFile, LogFileError> {
+    let open = || open_log(log, pid);
+    match &confinement.identity {
+        None => open(),
+        Some(identity) => identity
+            .acting(open)
+            .unwrap_or_else(|source| Err(LogFileError::Open { path: log.prefix.clone(), source })),
     }
 }
 

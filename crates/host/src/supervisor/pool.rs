@@ -13,6 +13,7 @@ use super::host::Host;
 use super::worker::Worker;
 use crate::app::{self, Plan, Site, Watch};
 use crate::control::AnswerRules;
+use crate::isolation::ControlGroup;
 use crate::listeners::Listening;
 
 /// How often the folder of an app is looked at.
@@ -59,6 +60,8 @@ pub(super) struct Pool {
     pub(super) limits: Limits,
     /// A change of `web.config` leaves the app running; as of the last start.
     pub(super) keeps_running: bool,
+    /// What its processes may use up together.
+    pub(super) control_group: ControlGroup,
     /// The app's name, as of the last start.
     pub(super) app: Option<String>,
     gone: bool,
@@ -84,6 +87,7 @@ impl Pool {
             answers,
             limits,
             keeps_running: spec.plan.as_ref().is_some_and(|plan| plan.keeps_running),
+            control_group: ControlGroup::default(),
             app: None,
             gone: false,
             removed: false,

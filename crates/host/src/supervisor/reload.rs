@@ -8,6 +8,7 @@ use super::pool::{Pool, PoolSpec};
 use super::{PoolKey, Supervisor};
 use crate::admin::{Answer, Outcome};
 use crate::app::Watch;
+use crate::isolation::ControlGroup;
 use crate::serve::{self, Layout, Present};
 use crate::tls::Keeper;
 
@@ -17,7 +18,9 @@ impl Supervisor {
         let Some(commands) = &self.commands else { return Answer::Refused("there is no file".to_owned()) };
         let configured = |keeper: &Keeper| keeper.configured().cloned();
         let tls = self.host.tls.iter().filter_map(|(id, keeper)| Some((*id, configured(keeper)?)));
-        let present = Present { listening: self.listening.clone(), tls: tls.collect() };
+        let present =
+            Present { listening: self.listening.clone(), tls: tls.collect(), ..Present::default() };
+        self.service.reloading();
         match serve::read(commands.config(), &present) {
             Ok(layout) => {
                 let outcomes = self.take(layout);
@@ -87,6 +90,9 @@ impl Pool {
             && spec.ping == self.spec.ping
             && (spec.startup_limit, spec.shutdown_limit)
                 == (self.spec.startup_limit, self.spec.shutdown_limit);
+        if spec.site.isolation() != self.spec.site.isolation() {
+            self.control_group = ControlGroup::default();
+        }
         if spec.site.folder() != self.spec.site.folder() {
             self.watch = Watch::new(spec.site.folder());
             self.events.extend(self.watch.offline().map(Event::Offline));
