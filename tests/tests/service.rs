@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,12 +37,16 @@ impl Manager {
 
     /// The next message that begins so.
     fn wait(&self, beginning: &str) -> String {
-        loop {
+        let end = Instant::now() + PATIENCE;
+        let mut others = Vec::new();
+        while Instant::now() < end {
             let message = self.next();
             if message.starts_with(beginning) {
                 return message;
             }
+            others.push(message);
         }
+        panic!("no {beginning:?} among {others:?}");
     }
 }
 

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use mews_process::systemd::{Notifier, watchdog_limit};
 
+/// After which time a manager that did not take a message is told again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// The supervisor as a service. Does nothing where nobody asked for it (`NOTIFY_SOCKET`).
 #[derive(Debug, Default)]
 pub(super) struct Service {
@@ -13,6 +16,8 @@ pub(super) struct Service {
     next_sign: Option<Instant>,
     ready: bool,
     told: String,
+    /// When what was not taken is said again.
+    again: Option<Instant>,
 }
 
 impl Service {
@@ -29,15 +34,14 @@ impl Service {
 
     /// When it wants to be called although nothing happens.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.next_sign
+        self.next_sign.into_iter().chain(self.again).min()
     }
 
     /// Gives the sign of life if it is due. To be called by the loop whose life it is.
     pub(super) fn tick(&mut self, now: Instant) {
         let (Some(every), Some(due)) = (self.alive_every, self.next_sign) else { return };
         if due <= now {
-            self.next_sign = Some(now + every);
-            self.tell(Notifier::alive);
+            self.next_sign = Some(now + if self.tell(Notifier::alive) { every } else { AGAIN });
         }
     }
 
@@ -47,13 +51,21 @@ impl Service {
             return;
         }
         let status = status();
-        if settled && !self.ready {
-            self.ready = true;
-            self.tell(|notifier| notifier.ready(&status));
-        } else if status != self.told {
-            self.tell(|notifier| notifier.status(&status));
+        let becomes_ready = settled && !self.ready;
+        if !becomes_ready && status == self.told {
+            self.again = None;
+            return;
         }
-        self.told = status;
+        let told = self.tell(
+            |notifier| {
+                if becomes_ready { notifier.ready(&status) } else { notifier.status(&status) }
+            },
+        );
+        self.again = (!told).then(|| Instant::now() + AGAIN);
+        if told {
+            self.ready |= becomes_ready;
+            self.told = status;
+        }
     }
 
     /// Says that the end has begun.
@@ -61,11 +73,10 @@ impl Service {
         self.tell(Notifier::stopping);
     }
 
-    fn tell(&self, message: impl FnOnce(&Notifier) -> std::io::Result<()>) {
-        if let Some(notifier) = &self.notifier
-            && let Err(error) = message(notifier)
-        {
-            tracing::debug!("the service manager does not listen: {error}");
-        }
+    /// Whether there is no need to say it again.
+    fn tell(&self, message: impl FnOnce(&Notifier) -> std::io::Result<()>) -> bool {
+        let Some(Err(error)) = self.notifier.as_ref().map(message) else { return true };
+        tracing::debug!("the service manager does not listen: {error}");
+        error.kind() != std::io::ErrorKind::WouldBlock
     }
 }

@@ -9,9 +9,6 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How long a message may wait for a manager that does not read.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// A way to the service manager.
 #[derive(Debug)]
 pub struct Notifier {
@@ -48,14 +45,15 @@ impl Notifier {
             _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it begins with neither / nor @")),
         };
         let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        // A manager that does not read must not hold the service up.
+        socket.set_nonblocking(true)?;
         Ok(Self { socket, address })
     }
 
     /// The service is ready, or has reloaded its configuration.
     ///
     /// # Errors
-    /// When the message could not be sent. This holds for every message.
+    /// When the message could not be sent, of the kind `WouldBlock` if it can be later. This holds for every message.
     pub fn ready(&self, status: &str) -> io::Result<()> {
         self.send(&format!("READY=1\nSTATUS={}", one_line(status)))
     }
