@@ -18,8 +18,7 @@ impl Supervisor {
         let Some(commands) = &self.commands else { return Answer::Refused("there is no file".to_owned()) };
         let configured = |keeper: &Keeper| keeper.configured().cloned();
         let tls = self.host.tls.iter().filter_map(|(id, keeper)| Some((*id, configured(keeper)?)));
-        let present =
-            Present { listening: self.listening.clone(), tls: tls.collect(), ..Present::default() };
+        let present = Present { listening: self.listening.clone(), tls: tls.collect(), ..Present::default() };
         self.service.reloading();
         match serve::read(commands.config(), &present) {
             Ok(layout) => {

@@ -68,6 +68,12 @@ impl Service {
         }
     }
 
+    /// Says that a changed configuration is being applied; the next [`Service::report`] that is settled says that it is.
+    pub(super) fn reloading(&mut self) {
+        self.ready = false;
+        self.tell(Notifier::reloading);
+    }
+
     /// Says that the end has begun.
     pub(super) fn stopping(&mut self) {
         self.tell(Notifier::stopping);
