@@ -7,6 +7,7 @@ use crate::app::{Outputs, Site, SiteOptions};
 use crate::cli::RunArguments;
 use crate::control::TlsId;
 use crate::fatal::Fatal;
+use crate::handover::PoolId;
 use crate::listeners::{self, Passed, Wanted};
 use crate::log::{self, LogTarget};
 use crate::serve::Layout;
@@ -56,7 +57,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         startup_limit: None,
         shutdown_limit: None,
         ping: None,
+        id: PoolId(0),
         listening: listening.clone(),
+        shared: Vec::new(),
+        routes: None,
     };
     let layout = Layout {
         listening,

@@ -279,6 +279,11 @@ impl Server {
         self.set_serve(Serve::One(only(handler, limits, response_headers, accounting)));
     }
 
+    /// Uses this application, with limits and header fields of its own, for the next requests.
+    pub fn set_application(&self, application: Application) {
+        self.set_serve(Serve::One(application));
+    }
+
     /// Has `router` choose the application for each of the next requests, with limits and header fields of its own.
     pub fn set_router(&self, router: Arc<dyn Router>) {
         self.set_serve(Serve::Each(router));

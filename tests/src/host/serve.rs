@@ -63,6 +63,17 @@ impl TestHost {
         urls.split(", ").filter_map(address).collect()
     }
 
+    /// The process that shares connections out among pools, as of the last start.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn gateway(&self) -> u32 {
+        let lines = self.stderr.lines();
+        let line = lines.iter().rev().find(|line| line.contains("sharing out connections"));
+        let pid = line.and_then(|line| line.rsplit_once("(pid ")?.1.trim_end_matches(')').parse().ok());
+        pid.unwrap_or_else(|| panic!("there is no gateway\n{}", self.story()))
+    }
+
     /// A new connection to the address with this index.
     ///
     /// # Panics

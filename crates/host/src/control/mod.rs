@@ -19,6 +19,9 @@ pub(crate) enum ControlError {
     /// The channel.
     #[error(transparent)]
     Channel(#[from] HandoffError),
+    /// The system.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
     /// The contents.
     #[error("a control message cannot be understood: {0}")]
     Contents(#[from] serde_json::Error),

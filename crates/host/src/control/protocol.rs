@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{AnswerRules, SiteRules};
 use crate::edge::EdgeSpec;
+use crate::handover::PoolId;
 use crate::log::LogFormat;
+use crate::routing::Routes;
 use crate::tls::TlsSpec;
 
 /// Everything a worker needs to know. Its environment and current directory are set already.
@@ -19,8 +21,10 @@ use crate::tls::TlsSpec;
 pub(crate) struct WorkerSpec {
     /// What it is to do.
     pub(crate) role: Role,
-    /// The sockets that come with the message, in order.
+    /// Where its connections come from. The sockets of those that it accepts from itself come with the message, in order.
     pub(crate) listeners: Vec<ListenerSpec>,
+    /// How requests are told apart, if they are not all for the one application.
+    pub(crate) routes: Option<Routes>,
     /// What TLS listeners need.
     pub(crate) tls: TlsSpecs,
     /// What stands between clients and the app.
@@ -40,6 +44,8 @@ pub(crate) enum Role {
     OutOfProcess(Box<ProcessSpec>),
     /// Answers every request with a page.
     Page(PageSpec),
+    /// Hands connections to the workers that they are for.
+    Gateway,
 }
 
 /// What a page worker answers with.
@@ -71,6 +77,10 @@ pub(crate) struct ListenerSpec {
     pub(crate) url: String,
     /// What TLS there works with; `None` = plain HTTP.
     pub(crate) tls: Option<TlsId>,
+    /// What its connections are told apart by.
+    pub(crate) number: usize,
+    /// The gateway accepts there: no socket comes.
+    pub(crate) shared: bool,
 }
 
 /// The app.
@@ -216,6 +226,11 @@ pub(crate) enum SupervisorMessage {
     Show(PageSpec),
     /// Use these certificates for TLS handshakes from now on.
     Certificates(TlsId, TlsSpec),
+    /// The channel that comes along leads to the gateway; for the gateway: to the worker that from now on has the
+    /// connections of this pool.
+    Channel(Option<PoolId>),
+    /// Requests are told apart like this from now on.
+    Routes(Box<Routes>),
     /// Answer with `Alive` once every I/O thread has been seen to run.
     Ping(u64),
 }
@@ -255,6 +270,8 @@ pub(crate) enum WorkerMessage {
     /// The programs that run for the worker now (role `OutOfProcess` only): the ids of their processes, which
     /// are those of their sessions.
     Programs(Vec<u32>),
+    /// Connections wait for a worker of this pool (role `Gateway` only).
+    Wanted(PoolId),
     /// Every I/O thread runs.
     Alive(Vitals),
     /// After `Stop`: no connections are taken any more.

@@ -1,17 +1,23 @@
 //! The addresses that are listened on, and for which pools.
 
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mews_model::url::{ListenUrl, Scheme};
 
 use super::{BindError, Bound, Passed, bind_beside, urls};
-use crate::control::TlsId;
+use crate::control::{ListenerSpec, TlsId};
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// An address that is listened on.
 #[derive(Debug)]
 pub(crate) struct Listening {
+    /// What its connections are told apart by, for the life of the supervisor.
+    number: usize,
     listen: ListenUrl,
     bound: Arc<Vec<Bound>>,
     /// What TLS there works with; `None` = plain HTTP.
@@ -28,6 +34,11 @@ pub(crate) struct Wanted {
 }
 
 impl Listening {
+    /// See the field.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
     /// Its sockets.
     pub(crate) fn bound(&self) -> &[Bound] {
         &self.bound
@@ -59,6 +70,24 @@ impl Listening {
     }
 }
 
+/// These addresses as a worker is told of them, and copies of their sockets; none of those that are shared.
+pub(crate) fn specs(
+    listening: &[Arc<Listening>],
+    shared: bool,
+) -> io::Result<(Vec<ListenerSpec>, Vec<OwnedFd>)> {
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+    for listening in listening {
+        for bound in listening.bound() {
+            let (url, tls, number) = (bound.url.clone(), listening.tls(), listening.number());
+            listeners.push(ListenerSpec { url, tls, number, shared });
+            if !shared {
+                sockets.push(OwnedFd::from(bound.socket.try_clone()?));
+            }
+        }
+    }
+    Ok((listeners, sockets))
+}
+
 /// Listens on all of these, or on none that is new. What is listened on already stays as it is, whatever is connected or
 /// waits there. Sockets that were passed to us are taken where they are wanted.
 pub(crate) fn listen(
@@ -83,7 +112,8 @@ pub(crate) fn listen(
             Some(known) => Arc::clone(&known.bound),
             None => Arc::new(bind_beside(&wanted.listen, &all, passed)?),
         };
-        listening.push(Arc::new(Listening { listen: wanted.listen.clone(), bound, tls }));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        listening.push(Arc::new(Listening { number, listen: wanted.listen.clone(), bound, tls }));
     }
     Ok(listening)
 }

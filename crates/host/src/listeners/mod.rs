@@ -4,7 +4,7 @@
 mod address;
 mod passed;
 
-pub(crate) use address::{Listening, Wanted, listen};
+pub(crate) use address::{Listening, Wanted, listen, specs};
 pub(crate) use passed::{Passed, UnwantedSocket};
 
 use std::io;

@@ -9,9 +9,12 @@ use mews_model::routing::{Listener, Router};
 use mews_model::server_config::{Pool, ServerConfig, Site as ConfiguredSite};
 use mews_model::url::{ListenUrl, Scheme};
 
+use super::routes::{Numbered, pools_of};
 use crate::app::Site;
 use crate::control::TlsId;
+use crate::handover::PoolId;
 use crate::listeners::{self, BindError, Listening, Passed, UnwantedSocket, Wanted};
+use crate::routing::Routes;
 use crate::serve_config::LoadError;
 use crate::supervisor::PoolSpec;
 use crate::tls::{Configured, Keeper, Source, TlsProblem};
@@ -58,6 +61,8 @@ pub(crate) struct Present {
     pub(crate) listening: Vec<Arc<Listening>>,
     /// Where the certificates in use come from.
     pub(crate) tls: Vec<(TlsId, Configured)>,
+    /// The numbers of the pools, by their names.
+    pub(crate) pools: BTreeMap<String, PoolId>,
     /// Sockets that the service manager has opened.
     pub(crate) passed: Passed,
 }
@@ -81,6 +86,10 @@ pub(crate) struct Layout {
     pub(crate) config: ServerConfig,
     /// Addresses that are listened on.
     pub(crate) listening: Vec<Arc<Listening>>,
+    /// Those of them that applications of several pools are behind.
+    pub(crate) shared: Vec<Arc<Listening>>,
+    /// What the gateway needs to know about these.
+    pub(crate) routes: Option<Routes>,
     /// Their certificates, as far as they are not there already.
     pub(crate) tls: BTreeMap<TlsId, Keeper>,
     /// The pools that have an application.
@@ -115,16 +124,29 @@ impl Layout {
             };
             wanted.push(Wanted { listen: listener.url().clone(), tls: id });
         }
-        let owners = owners(&config, router.listeners())?;
         let listening = listeners::listen(&wanted, &present.listening, &present.passed)?;
         present.passed.all_taken(listening.iter().flat_map(|listening| listening.addresses()))?;
+        let ids = number(&config, &present.pools);
+        let numbered = Numbered { config: &config, router: &router, listening: &listening, pools: &ids };
+        let users: Vec<Vec<usize>> =
+            router.listeners().iter().map(|listener| users(&config, listener)).collect();
         let mut pools = Vec::new();
-        for pool in &config.pools {
-            let own = listening.iter().zip(&owners).filter(|(_, owner)| owner.as_deref() == Some(&pool.name));
-            let own: Vec<Arc<Listening>> = own.map(|(listening, _)| Arc::clone(listening)).collect();
-            pools.extend(pool_spec(&config, pool, own)?);
+        for (index, pool) in config.pools.iter().enumerate() {
+            let of = |alone: bool| -> Vec<Arc<Listening>> {
+                let behind = |users: &Vec<usize>| users.contains(&index) && (users.len() == 1) == alone;
+                let addresses = listening.iter().zip(&users).filter(|(_, users)| behind(users));
+                addresses.map(|(listening, _)| Arc::clone(listening)).collect()
+            };
+            let (own, shared) = (of(true), of(false));
+            let Some(id) = ids.get(index).copied() else { continue };
+            let all: Vec<Arc<Listening>> = own.iter().chain(&shared).cloned().collect();
+            let place = Place { id, routes: numbered.of_pool(id, &all), own, shared };
+            pools.extend(pool_spec(&config, pool, place)?);
         }
-        Ok(Self { config, listening, tls, pools, warnings })
+        let several = listening.iter().zip(&users).filter(|(_, users)| users.len() > 1);
+        let shared: Vec<Arc<Listening>> = several.map(|(listening, _)| Arc::clone(listening)).collect();
+        let routes = (!shared.is_empty()).then(|| numbered.of_gateway(&shared));
+        Ok(Self { config, listening, shared, routes, tls, pools, warnings })
     }
 }
 
@@ -163,37 +185,30 @@ fn read(
     Ok(keeper)
 }
 
-/// The pool whose worker accepts at each address; `None` where nobody needs it.
-fn owners(config: &ServerConfig, listeners: &[Listener]) -> Result<Vec<Option<String>>, LayoutError> {
-    let mut owners = Vec::new();
-    for listener in listeners {
-        let mut pools: Vec<&str> = listener
-            .sites()
-            .into_iter()
-            .filter_map(|index| config.sites.get(index))
-            .flat_map(|site| &site.applications)
-            .filter_map(|application| config.pool(&application.pool))
-            .map(|pool| pool.name.as_str())
-            .collect();
-        pools.sort_unstable();
-        pools.dedup();
-        if let [first, second, ..] = pools.as_slice() {
-            return Err(LayoutError::Unsupported(format!(
-                "{} is shared by the pools '{first}' and '{second}', which needs the gateway; this version has none, so \
-                 give each pool an address of its own",
-                listener.url()
-            )));
-        }
-        owners.push(pools.first().map(|pool| (*pool).to_owned()));
-    }
-    Ok(owners)
+/// The pools that have applications behind an address.
+fn users(config: &ServerConfig, listener: &Listener) -> Vec<usize> {
+    pools_of(config, listener.sites().into_iter().filter_map(|index| config.sites.get(index)))
 }
 
-fn pool_spec(
-    config: &ServerConfig,
-    pool: &Pool,
-    listening: Vec<Arc<Listening>>,
-) -> Result<Option<PoolSpec>, LayoutError> {
+/// A number for each pool: the one that it had, or a new one.
+fn number(config: &ServerConfig, known: &BTreeMap<String, PoolId>) -> Vec<PoolId> {
+    let mut next = known.values().map(|id| id.0 + 1).max().unwrap_or(0);
+    let mut new = || {
+        next += 1;
+        PoolId(next - 1)
+    };
+    config.pools.iter().map(|pool| known.get(&pool.name).copied().unwrap_or_else(&mut new)).collect()
+}
+
+/// Where a pool's requests come from.
+struct Place {
+    id: PoolId,
+    own: Vec<Arc<Listening>>,
+    shared: Vec<Arc<Listening>>,
+    routes: Option<Routes>,
+}
+
+fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Result<Option<PoolSpec>, LayoutError> {
     let here = |site: &ConfiguredSite| -> Vec<Site> {
         let own = site.applications.iter().filter(|app| app.pool.eq_ignore_ascii_case(&pool.name));
         own.map(|application| Site::configured_in(site, application, pool)).collect()
@@ -215,7 +230,10 @@ fn pool_spec(
         startup_limit: pool.startup_limit,
         shutdown_limit: pool.shutdown_limit,
         ping: pool.ping,
-        listening,
+        id: place.id,
+        listening: place.own,
+        shared: place.shared,
+        routes: place.routes,
     }))
 }
 

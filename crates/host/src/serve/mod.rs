@@ -3,8 +3,10 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `layout` | what a configuration comes to: addresses, certificates, pools |
+//! | `routes` | how requests are told apart |
 
 mod layout;
+mod routes;
 
 use std::path::Path;
 

@@ -45,7 +45,7 @@ impl Supervisor {
         for (id, spec) in self.host.tls_specs(changed.into_iter()) {
             let message = SupervisorMessage::Certificates(id, spec);
             for pool in self.pools.values_mut() {
-                if pool.spec.listening.iter().any(|listening| listening.tls() == Some(id)) {
+                if pool.spec.addresses().any(|listening| listening.tls() == Some(id)) {
                     let workers: Vec<WorkerId> = pool.workers.keys().copied().collect();
                     for worker in workers {
                         pool.tell(worker, &message);

@@ -30,8 +30,12 @@ impl Pool {
             WorkerMessage::Started { app, dotnet, hostfxr } => {
                 let kind = worker.kind();
                 let urls: Vec<String> =
-                    self.spec.listening.iter().flat_map(|listening| listening.urls()).collect();
+                    self.spec.addresses().flat_map(|listening| listening.urls()).collect();
                 let line = worker.started(&urls, app.as_deref(), dotnet.as_deref());
+                if !self.spec.shared.is_empty() {
+                    self.behind = Some(id);
+                    self.moved = true;
+                }
                 if let Some(hostfxr) = hostfxr {
                     tracing::debug!("{hostfxr}");
                 }
@@ -59,6 +63,7 @@ impl Pool {
             WorkerMessage::Report { text, .. } => worker.keep_report(text),
             WorkerMessage::Programs(programs) => worker.set_programs(programs),
             WorkerMessage::Alive(vitals) => self.alive(id, vitals),
+            WorkerMessage::Wanted(_) => tracing::error!("worker {id} takes itself for the gateway"),
             WorkerMessage::Closed => self.events.push_back(Event::WorkerClosed(id)),
             WorkerMessage::Stopping => {
                 worker.stops_itself();
@@ -80,6 +85,7 @@ impl Pool {
     pub(super) fn reap(&mut self, children: &[u32], host: &Host) {
         for id in self.ended() {
             self.converse(id, host);
+            self.behind.take_if(|behind| *behind == id);
             if let Some(mut worker) = self.workers.remove(&id) {
                 worker.relay_all(&host.outputs);
                 orphans::end_programs(&worker, children);

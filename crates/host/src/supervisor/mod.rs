@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `pool` | a pool: its machine, what is watched for it |
 //! | `worker`, `perform`, `converse` | worker processes: starting them, what they say |
+//! | `gateway` | the process that shares connections out among pools |
 //! | `vitals` | asking workers whether they are alive |
 //! | `certificates` | certificate files that change |
 //! | `commands`, `outcome`, `status` | what `mews status`, `recycle` and the like ask for |
@@ -18,6 +19,7 @@
 mod certificates;
 mod commands;
 mod converse;
+mod gateway;
 mod host;
 mod orphans;
 mod outcome;
@@ -50,6 +52,7 @@ use crate::serve::Layout;
 pub(crate) use commands::Commands;
 pub(crate) use pool::PoolSpec;
 
+use gateway::Gateway;
 use host::Host;
 use poller::{Entry, Ready, Source, wait};
 use pool::Pool;
@@ -59,6 +62,8 @@ use service::Service;
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// How long killed workers may take to be gone before the supervisor ends without them.
 const KILLED_COLLECTED: Duration = Duration::from_millis(500);
+/// How long the gateway may take to end once no worker is left.
+const GATEWAY_ENDS: Duration = Duration::from_secs(2);
 
 /// Names a pool for the life of the supervisor. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +73,7 @@ pub(super) struct PoolKey(u32);
 pub(crate) struct Supervisor {
     host: Host,
     pools: BTreeMap<PoolKey, Pool>,
+    gateway: Gateway,
     next_key: u32,
     signals: Signals,
     next_tls_look: Option<Instant>,
@@ -97,6 +103,7 @@ impl Supervisor {
         let mut supervisor = Self {
             host: Host { began: Instant::now(), outputs, log_format, tls: layout.tls },
             pools: BTreeMap::new(),
+            gateway: Gateway::new(layout.shared, layout.routes),
             next_key: 0,
             signals: Signals::install()?,
             next_tls_look: None,
@@ -129,6 +136,7 @@ impl Supervisor {
         loop {
             self.feed();
             if self.stopping && self.pools.is_empty() {
+                self.dismiss_gateway();
                 break Ok(self.finish());
             }
             self.report();
@@ -165,6 +173,10 @@ impl Supervisor {
     /// What to wait for.
     fn entries(&self) -> Vec<Entry<'_>> {
         let mut entries = Vec::new();
+        for (descriptor, sends) in self.gateway.descriptors() {
+            let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            entries.push(Entry { source: Source::Gateway, descriptor, flags });
+        }
         for (key, pool) in &self.pools {
             for (id, worker) in &pool.workers {
                 for (descriptor, sends) in worker.descriptors() {
@@ -187,6 +199,7 @@ impl Supervisor {
 
     /// Does what the machines decide, and forgets the pools that are gone.
     fn feed(&mut self) {
+        self.start_wanted();
         let mut gone = Vec::new();
         for (key, pool) in &mut self.pools {
             pool.feed(&self.host);
@@ -201,6 +214,46 @@ impl Supervisor {
         }
         self.schedule_certificates();
         self.look_at_commands();
+    }
+
+    /// Starts pools that connections wait for in the gateway.
+    fn start_wanted(&mut self) {
+        for pool in self.pools.values_mut() {
+            if self.gateway.wanted().contains(&pool.spec.id) && pool.machine.awaits_connection() {
+                pool.connection_waits();
+            }
+        }
+    }
+
+    /// Tells the gateway of workers that connections go to from now on; of all of them if it is new.
+    fn attach(&mut self, all: bool) {
+        for pool in self.pools.values_mut() {
+            let moved = std::mem::take(&mut pool.moved);
+            if let Some(id) = pool.behind.filter(|_| moved || all)
+                && let Some(worker) = pool.workers.get_mut(&id)
+            {
+                self.gateway.attach(pool.spec.id, worker);
+            }
+        }
+    }
+
+    /// Leaves no process of the gateway behind.
+    fn dismiss_gateway(&mut self) {
+        let end = Instant::now() + GATEWAY_ENDS;
+        while !self.gateway.is_gone() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.gateway.kill();
+                let _ = wait(&self.signals, &[], Some(KILLED_COLLECTED));
+                self.gateway.reap(&self.host);
+                return;
+            }
+            if wait(&self.signals, &[], Some(left)).is_err() {
+                return;
+            }
+            self.signals.take(SignalKind::Child);
+            self.gateway.reap(&self.host);
+        }
     }
 
     /// Leaves no killed process behind as a zombie: whoever inherits them may not care.
@@ -231,7 +284,8 @@ impl Supervisor {
         let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
         let commands = self.commands.as_ref().and_then(Commands::next_due);
         let service = self.service.next_due();
-        let next = pools.chain(self.next_tls_look).chain(commands).chain(service).min();
+        let due = commands.into_iter().chain(service).chain(self.gateway.next_due());
+        let next = pools.chain(self.next_tls_look).chain(due).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -248,6 +302,7 @@ impl Supervisor {
                         pool.converse(*id, &self.host);
                     }
                 }
+                Source::Gateway => self.gateway.converse(&self.host),
                 Source::Connection(key) => {
                     if let Some(pool) = self.pools.get_mut(key) {
                         pool.connection_waits();
@@ -268,6 +323,9 @@ impl Supervisor {
         for pool in self.pools.values_mut() {
             pool.tick(&self.host);
         }
+        self.gateway.tick(&self.host);
+        let fresh = self.gateway.take_fresh();
+        self.attach(fresh);
         self.service.tick(Instant::now());
         if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
             self.look_at_certificates();
@@ -281,6 +339,7 @@ impl Supervisor {
             tracing::info!("stopping");
             self.service.stopping();
         }
+        self.gateway.stop();
         for pool in self.pools.values_mut() {
             pool.events.push_back(Event::StopRequested);
         }
@@ -292,6 +351,7 @@ impl Supervisor {
         for pool in self.pools.values_mut() {
             pool.reap(&children, &self.host);
         }
+        self.gateway.reap(&self.host);
         self.reap_orphans();
     }
 }

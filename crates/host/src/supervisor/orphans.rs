@@ -29,8 +29,9 @@ impl Supervisor {
         }
     }
 
-    /// The processes of all workers.
+    /// The processes of all workers, and the gateway's.
     pub(super) fn children(&self) -> Vec<u32> {
-        self.pools.values().flat_map(|pool| pool.workers.values()).map(Worker::pid).collect()
+        let workers = self.pools.values().flat_map(|pool| pool.workers.values()).map(Worker::pid);
+        workers.chain(self.gateway.pids()).collect()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 
 use mews_model::lifecycle::{Event, Exit, Leave, Level, Limits, Shown, WorkerId};
 use mews_model::{Failure, HostingModel, StatusCode};
@@ -15,10 +14,11 @@ use super::pool::Pool;
 use super::worker::{Kind, Worker};
 use crate::app::{Hosting, ResolveError, environment, open_log};
 use crate::control::{
-    ControlError, Ending, FailurePage, ListenerSpec, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
+    ControlError, Ending, FailurePage, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
     SupervisorMessage, WorkerSpec, encode,
 };
 use crate::isolation;
+use crate::listeners::specs;
 
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +119,7 @@ impl Pool {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.told_to_stop();
         }
+        self.behind.take_if(|behind| *behind == id);
         let why = match why {
             Leave::Replaced => Ending::Replaced,
             Leave::Offline => Ending::Offline(self.offline_page()),
@@ -169,18 +170,13 @@ impl Pool {
         log: Option<&StdoutLog>,
         host: &Host,
     ) -> Result<(), SpawnError> {
-        let mut listeners = Vec::new();
-        let mut sockets = Vec::new();
-        for listening in &self.spec.listening {
-            for bound in listening.bound() {
-                listeners.push(ListenerSpec { url: bound.url.clone(), tls: listening.tls() });
-                sockets.push(OwnedFd::from(bound.socket.try_clone()?));
-            }
-        }
+        let (mut listeners, sockets) = specs(&self.spec.listening, false)?;
+        listeners.extend(specs(&self.spec.shared, true)?.0);
         let spec = WorkerSpec {
             role,
             listeners,
-            tls: host.tls_specs(self.spec.listening.iter().filter_map(|listening| listening.tls())),
+            routes: self.spec.routes.clone(),
+            tls: host.tls_specs(self.spec.addresses().filter_map(|listening| listening.tls())),
             edge: self.spec.site.edge().clone(),
             log_format: host.log_format,
             shutdown_limit: self.limits.shutdown,

@@ -17,6 +17,8 @@ use super::commands::ClientId;
 pub(super) enum Source {
     /// A worker that said or printed something, or takes messages again.
     Worker(PoolKey, WorkerId),
+    /// The gateway, as a worker.
+    Gateway,
     /// A socket of a pool whose app does not run, and that somebody connects to.
     Connection(PoolKey),
     /// Somebody connects to the control socket.

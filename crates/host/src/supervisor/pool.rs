@@ -13,8 +13,10 @@ use super::host::Host;
 use super::worker::Worker;
 use crate::app::{self, Plan, Site, Watch};
 use crate::control::AnswerRules;
+use crate::handover::PoolId;
 use crate::isolation::ControlGroup;
 use crate::listeners::Listening;
+use crate::routing::Routes;
 
 /// How often the folder of an app is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -40,8 +42,21 @@ pub(crate) struct PoolSpec {
     pub(crate) shutdown_limit: Option<Duration>,
     /// How a hung worker is noticed.
     pub(crate) ping: Option<Ping>,
+    /// Names it to the gateway.
+    pub(crate) id: PoolId,
     /// Where its workers accept.
     pub(crate) listening: Vec<Arc<Listening>>,
+    /// Where the gateway accepts, for it among others.
+    pub(crate) shared: Vec<Arc<Listening>>,
+    /// How requests are told apart, if not all that come to its workers are for its application.
+    pub(crate) routes: Option<Routes>,
+}
+
+impl PoolSpec {
+    /// Every address that its application is behind.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Arc<Listening>> {
+        self.listening.iter().chain(&self.shared)
+    }
 }
 
 /// An application pool.
@@ -64,6 +79,10 @@ pub(super) struct Pool {
     pub(super) control_group: ControlGroup,
     /// The app's name, as of the last start.
     pub(super) app: Option<String>,
+    /// The worker that gets connections from the gateway.
+    pub(super) behind: Option<WorkerId>,
+    /// The gateway does not know of it yet.
+    pub(super) moved: bool,
     gone: bool,
     /// The configuration has it no more.
     pub(super) removed: bool,
@@ -89,6 +108,8 @@ impl Pool {
             keeps_running: spec.plan.as_ref().is_some_and(|plan| plan.keeps_running),
             control_group: ControlGroup::default(),
             app: None,
+            behind: None,
+            moved: false,
             gone: false,
             removed: false,
             spec,

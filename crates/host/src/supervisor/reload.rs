@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use mews_model::lifecycle::{Event, RecycleCause};
+use mews_model::lifecycle::{Event, RecycleCause, WorkerId};
 
 use super::pool::{Pool, PoolSpec};
 use super::{PoolKey, Supervisor};
 use crate::admin::{Answer, Outcome};
 use crate::app::Watch;
+use crate::control::SupervisorMessage;
 use crate::isolation::ControlGroup;
+use crate::listeners::Listening;
 use crate::serve::{self, Layout, Present};
 use crate::tls::Keeper;
 
@@ -18,7 +20,10 @@ impl Supervisor {
         let Some(commands) = &self.commands else { return Answer::Refused("there is no file".to_owned()) };
         let configured = |keeper: &Keeper| keeper.configured().cloned();
         let tls = self.host.tls.iter().filter_map(|(id, keeper)| Some((*id, configured(keeper)?)));
-        let present = Present { listening: self.listening.clone(), tls: tls.collect(), ..Present::default() };
+        let live = self.pools.values().filter(|pool| !pool.removed);
+        let pools = live.filter_map(|pool| Some((pool.spec.name.clone()?, pool.spec.id))).collect();
+        let present =
+            Present { listening: self.listening.clone(), tls: tls.collect(), pools, ..Present::default() };
         self.service.reloading();
         match serve::read(commands.config(), &present) {
             Ok(layout) => {
@@ -65,10 +70,11 @@ impl Supervisor {
                 outcomes.push(Outcome { pool: name, ok: true, text: "removed".to_owned() });
             }
         }
+        self.gateway.reconfigure(layout.shared, layout.routes);
         self.config = layout.config;
         self.listening = layout.listening;
         let used = |id| {
-            let pools = self.pools.values().flat_map(|pool| &pool.spec.listening);
+            let pools = self.pools.values().flat_map(|pool| pool.spec.addresses());
             pools.chain(&self.listening).any(|listening| listening.tls() == Some(id))
         };
         let unused: Vec<_> = self.host.tls.keys().copied().filter(|id| !used(*id)).collect();
@@ -82,8 +88,13 @@ impl Supervisor {
 impl Pool {
     /// Takes what is said about it now; answers what that means, as a clause.
     fn reconfigure(&mut self, spec: PoolSpec) -> &'static str {
-        let same_sockets = spec.listening.len() == self.spec.listening.len()
-            && spec.listening.iter().zip(&self.spec.listening).all(|(new, old)| Arc::ptr_eq(new, old));
+        let same = |new: &[Arc<Listening>], old: &[Arc<Listening>]| {
+            new.len() == old.len() && new.iter().zip(old).all(|(new, old)| Arc::ptr_eq(new, old))
+        };
+        let same_sockets = same(&spec.listening, &self.spec.listening)
+            && same(&spec.shared, &self.spec.shared)
+            && spec.routes.is_some() == self.spec.routes.is_some();
+        let new_routes = spec.routes.clone().filter(|routes| Some(routes) != self.spec.routes.as_ref());
         let same_app = spec.site == self.spec.site;
         let same_rules = spec.settings == self.spec.settings
             && spec.ping == self.spec.ping
@@ -98,6 +109,12 @@ impl Pool {
         }
         self.machine.configure(spec.settings);
         self.spec = spec;
+        if let Some(routes) = new_routes {
+            // Those of other pools may have changed alone; workers of this one are told, whatever becomes of them.
+            let message = SupervisorMessage::Routes(Box::new(routes));
+            let workers: Vec<WorkerId> = self.workers.keys().copied().collect();
+            workers.into_iter().for_each(|worker| self.tell(worker, &message));
+        }
         if same_sockets && same_app {
             return if same_rules { "unchanged" } else { "goes by the new settings" };
         }

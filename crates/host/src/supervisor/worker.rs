@@ -1,6 +1,6 @@
 //! One worker process as the supervisor sees it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
 
 use mews_model::lifecycle::{Exit, WorkerId};
@@ -21,6 +21,8 @@ pub(super) enum Kind {
     App(HostingModel),
     /// It shows a page.
     Page,
+    /// It hands connections to others.
+    Gateway,
 }
 
 /// A worker process and what connects us with it.
@@ -148,8 +150,13 @@ impl Worker {
 
     /// Sends a message as soon as the worker takes it.
     pub(super) fn send(&mut self, payload: &[u8]) {
+        self.send_with(payload, Vec::new());
+    }
+
+    /// The same with descriptors, which are closed here once they are sent.
+    pub(super) fn send_with(&mut self, payload: &[u8], descriptors: Vec<OwnedFd>) {
         if let Some((sender, _)) = &mut self.channel {
-            if let Err(error) = sender.queue(payload, Vec::new()) {
+            if let Err(error) = sender.queue(payload, descriptors) {
                 tracing::error!("worker {} cannot be told: {error}", self.id);
             }
             self.flush();
@@ -199,6 +206,7 @@ impl Worker {
                 let dotnet = dotnet.map_or_else(String::new, |version| format!(", .NET {version}"));
                 format!("listening on {urls} — {}, {model}{dotnet} (pid {pid})", self.name)
             }
+            Kind::Gateway => format!("sharing out connections to {urls} (pid {pid})"),
             Kind::Page => format!("showing {} on {urls} (pid {pid})", self.name),
         }
     }

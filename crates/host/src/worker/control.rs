@@ -4,6 +4,7 @@
 //! stop message, or when the supervisor is gone, the process has its shutdown time limit and not more.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use mews_server::{Server, Tls};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::control::{Ending, PageSpec, SupervisorMessage, TlsId, Vitals, WorkerMessage, decode, encode};
+use crate::handover::PoolId;
+use crate::routing::Routes;
 use crate::tls::TlsSpec;
 
 /// After its limit the worker leaves the supervisor this long to end it, which names the reason in the log.
@@ -26,6 +29,8 @@ pub(crate) struct Control {
 
 type OnStop = Box<dyn FnOnce(Ending) + Send>;
 type OnPage = Box<dyn Fn(&PageSpec) + Send + Sync>;
+type OnChannel = Box<dyn Fn(Option<PoolId>, OwnedFd) + Send + Sync>;
+type OnRoutes = Box<dyn Fn(&Routes) + Send + Sync>;
 
 struct Shared {
     /// What TLS listeners work with.
@@ -35,6 +40,8 @@ struct Shared {
     sender: Mutex<Sender>,
     stop: Mutex<Stop>,
     page: Mutex<Option<Arc<OnPage>>>,
+    channel: Mutex<Option<Arc<OnChannel>>>,
+    routes: Mutex<Option<Arc<OnRoutes>>>,
 }
 
 #[derive(Default)]
@@ -57,6 +64,8 @@ impl Control {
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
             page: Mutex::new(None),
+            channel: Mutex::new(None),
+            routes: Mutex::new(None),
         });
         let control = Self { shared };
         let theirs = control.clone();
@@ -104,10 +113,20 @@ impl Control {
         *lock(&self.shared.page) = Some(Arc::new(Box::new(handler)));
     }
 
+    /// Calls `handler` with each channel to the gateway; in the gateway, to a worker of a pool.
+    pub(crate) fn on_channel(&self, handler: impl Fn(Option<PoolId>, OwnedFd) + Send + Sync + 'static) {
+        *lock(&self.shared.channel) = Some(Arc::new(Box::new(handler)));
+    }
+
+    /// Calls `handler` whenever requests are to be told apart in another way.
+    pub(crate) fn on_routes(&self, handler: impl Fn(&Routes) + Send + Sync + 'static) {
+        *lock(&self.shared.routes) = Some(Arc::new(Box::new(handler)));
+    }
+
     fn listen(&self, mut receiver: Receiver, limit: Duration) {
         loop {
-            let message = match receiver.recv() {
-                Ok(Some(message)) => decode(&message.payload),
+            let (message, mut descriptors) = match receiver.recv() {
+                Ok(Some(message)) => (decode(&message.payload), message.descriptors),
                 Ok(None) => {
                     self.supervisor_gone("the supervisor is gone; stopping", limit);
                     return;
@@ -126,6 +145,18 @@ impl Control {
                     }
                 }
                 Ok(SupervisorMessage::Certificates(of, spec)) => self.replace_certificates(of, &spec),
+                Ok(SupervisorMessage::Channel(pool)) => {
+                    let handler = lock(&self.shared.channel).clone();
+                    if let (Some(handler), Some(channel)) = (handler, descriptors.pop()) {
+                        handler(pool, channel);
+                    }
+                }
+                Ok(SupervisorMessage::Routes(routes)) => {
+                    let handler = lock(&self.shared.routes).clone();
+                    if let Some(handler) = handler {
+                        handler(&routes);
+                    }
+                }
                 Ok(SupervisorMessage::Ping(ping)) => self.answer(ping),
                 Err(error) => tracing::warn!("{error}"),
             }

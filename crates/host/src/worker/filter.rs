@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{FilterHandler, FilterOptions, Handler, Limits};
+use mews_server::{Application, FilterHandler, FilterOptions, Handler, Limits};
 
 use super::pages;
 use crate::control::AppSpec;
+use crate::edge::Edge;
 
 /// The handler with the app's rules before it.
 ///
@@ -32,6 +33,14 @@ pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn
         pages: Box::new(move |refusal| pages::refusal(refusal, &answers)),
     };
     Ok(Arc::new(FilterHandler::new(inner, options)))
+}
+
+/// The app as the server sees it; `handler` has the app's rules before it.
+pub(super) fn application(handler: Arc<dyn Handler>, app: &AppSpec, edge: &Edge) -> Application {
+    Application::new(handler)
+        .with_max_request_body(app.max_request_body)
+        .with_response_headers(&app.rules.answers.headers)
+        .with_accounting(edge.accounting(&app.site_name, &app.virtual_path))
 }
 
 /// The server's limits, in which an announced body that is too long is the filter's to refuse, with IIS's number.

@@ -5,7 +5,8 @@ mod filter;
 pub(crate) mod in_process;
 pub(crate) mod out_of_process;
 mod page;
-mod pages;
+pub(crate) mod pages;
+mod sites;
 
 use std::fs::File;
 use std::io;
@@ -23,7 +24,9 @@ use crate::app::Outputs;
 use crate::control::{ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
+use crate::gateway;
 use crate::log::{self, LogTarget};
+use crate::routing::Routes;
 
 /// When another worker takes over, connections may begin a last request for so long.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
@@ -37,11 +40,11 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     })?;
     // The name of the file that was executed is "exe".
     let _ = rustix::thread::set_name(c"mews");
-    let (spec, tls, listeners) = receive_spec(&mut receiver)?;
+    let (spec, tls, place) = receive_spec(&mut receiver)?;
     // With output of others beside it, the log takes the same way out, so that lines stay whole.
     let outputs = match spec.role {
         Role::OutOfProcess(_) => Some(Outputs::of_process().map_err(Fatal::failed)?),
-        Role::Application(_) | Role::Page(_) => None,
+        Role::Application(_) | Role::Page(_) | Role::Gateway => None,
     };
     let target =
         outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
@@ -49,9 +52,10 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     let control = Control::start(sender, receiver, tls, spec.shutdown_limit).map_err(Fatal::failed)?;
     let edge = Edge::open(&spec.edge);
     let code = match spec.role {
-        Role::OutOfProcess(app) => out_of_process(&app, listeners, &control, &edge, outputs),
-        Role::Page(page) => page::run(&page, listeners, &control, &edge, spec.shutdown_limit),
-        Role::Application(app) => match in_process::run(&app, listeners, &control, &edge) {
+        Role::OutOfProcess(app) => out_of_process(&app, place, &control, &edge, outputs),
+        Role::Page(page) => page::run(&page, place, &control, &edge, spec.shutdown_limit),
+        Role::Gateway => gateway::run(place, &control, spec.shutdown_limit),
+        Role::Application(app) => match in_process::run(&app, place, &control, &edge) {
             Ok(exit_code) => {
                 control.send(&WorkerMessage::Stopped { exit_code });
                 // As a shell would see it: the low byte.
@@ -69,13 +73,13 @@ pub(crate) fn run() -> Result<u8, Fatal> {
 
 fn out_of_process(
     app: &ProcessSpec,
-    listeners: Vec<Listener>,
+    place: Place,
     control: &Control,
     edge: &Edge,
     outputs: Option<Outputs>,
 ) -> Result<u8, Fatal> {
     let Some(outputs) = outputs else { return Err(Fatal::failed("there is no way out for output")) };
-    let result = out_of_process::run(app, listeners, control, edge, &outputs);
+    let result = out_of_process::run(app, place, control, edge, &outputs);
     if let Err(failure) = &result {
         control.send(&WorkerMessage::StartFailed((**failure).clone()));
     }
@@ -100,14 +104,15 @@ fn take_channel() -> io::Result<(Sender, Receiver)> {
 /// What TLS listeners work with.
 type Certificates = Vec<(TlsId, Tls)>;
 
-fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Vec<Listener>), Fatal> {
+fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Place), Fatal> {
     let message = receiver.recv().map_err(Fatal::failed)?;
     let Some(message) = message else {
         return Err(Fatal::failed("the supervisor ended before it said what to do"));
     };
-    let spec: WorkerSpec = decode(&message.payload).map_err(Fatal::failed)?;
-    if spec.listeners.len() != message.descriptors.len() {
-        let (told, came) = (spec.listeners.len(), message.descriptors.len());
+    let mut spec: WorkerSpec = decode(&message.payload).map_err(Fatal::failed)?;
+    let told = spec.listeners.iter().filter(|listener| !listener.shared).count();
+    let came = message.descriptors.len();
+    if told != came {
         return Err(Fatal::failed(format!("{told} listening sockets were announced and {came} came")));
     }
     let tls = spec.tls.iter().map(|(id, tls)| Ok((*id, Tls::new(&tls.material())?)));
@@ -116,31 +121,62 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Ve
         let found = tls.iter().find(|(id, _)| *id == of).map(|(_, tls)| tls.clone());
         found.ok_or_else(|| Fatal::failed("a TLS listener came without its certificates"))
     };
-    let sockets = message.descriptors.into_iter().map(TcpListener::from);
-    let listeners = spec.listeners.iter().zip(sockets).enumerate().map(|(number, (listener, socket))| {
-        let tls = listener.tls.map(certificates).transpose()?;
-        Ok(Listener { number, url: listener.url.clone(), tls, socket })
+    let is_gateway = matches!(spec.role, Role::Gateway);
+    let mut sockets = message.descriptors.into_iter().map(TcpListener::from);
+    let listeners = spec.listeners.iter().map(|listener| {
+        // The gateway has no certificates: it only needs to know that a handshake comes.
+        let tls = listener.tls.filter(|_| !is_gateway).map(certificates).transpose()?;
+        Ok(Listener {
+            number: listener.number,
+            url: listener.url.clone(),
+            secure: listener.tls.is_some(),
+            tls,
+            socket: if listener.shared { None } else { sockets.next() },
+        })
     });
     let listeners = listeners.collect::<Result<Vec<Listener>, Fatal>>()?;
-    Ok((spec, tls, listeners))
+    let routes = spec.routes.take();
+    Ok((spec, tls, Place { listeners, routes }))
 }
 
-/// A listening socket that was handed over. It is non-blocking.
+/// Where a worker's requests come from, and which are whose.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Where its connections come from.
+    pub(crate) listeners: Vec<Listener>,
+    /// How requests are told apart, if they are not all for the one application.
+    pub(crate) routes: Option<Routes>,
+}
+
+impl Place {
+    /// The URLs, with their real ports.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.listeners.iter().map(|listener| listener.url.clone()).collect()
+    }
+
+    /// What the HTTP server accepts from.
+    pub(crate) fn take_sockets(&mut self) -> Vec<mews_server::Listener> {
+        let listeners = self.listeners.iter_mut().filter_map(|listener| {
+            let Listener { number, tls, .. } = listener;
+            let socket = listener.socket.take()?;
+            Some(mews_server::Listener { socket, tls: tls.clone(), number: *number })
+        });
+        listeners.collect()
+    }
+}
+
+/// Where connections come from.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// Its place among the listeners of the specification.
+    /// What its connections are told apart by.
     pub(crate) number: usize,
     /// The URL it listens for, with its real port; two sockets may share one.
     pub(crate) url: String,
+    /// Whether TLS is spoken there.
+    pub(crate) secure: bool,
     /// What TLS there works with; `None` = plain HTTP.
     pub(crate) tls: Option<Tls>,
-    /// The socket, shared with the supervisor and with other workers.
-    pub(crate) socket: TcpListener,
-}
-
-impl Listener {
-    /// The same for the HTTP server.
-    pub(crate) fn for_server(self) -> mews_server::Listener {
-        mews_server::Listener { socket: self.socket, tls: self.tls, number: self.number }
-    }
+    /// The socket, non-blocking, shared with the supervisor and with other workers; `None` when the gateway accepts
+    /// there, and hands connections over.
+    pub(crate) socket: Option<TcpListener>,
 }

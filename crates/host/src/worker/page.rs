@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mews_server::{Limits, PageHandler, Server, ServerConfig};
+use mews_server::{Application, Limits, PageHandler, Server, ServerConfig};
 
-use super::{Control, DRAIN_GRACE, Listener, pages};
+use super::sites::Sites;
+use super::{Control, DRAIN_GRACE, Place, pages};
 use crate::control::{Ending, PageSpec, WorkerMessage};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
@@ -14,30 +15,37 @@ use crate::fatal::Fatal;
 /// Serves until told to stop; then finishes what it has, for at most `limit`.
 pub(crate) fn run(
     page: &PageSpec,
-    listeners: Vec<Listener>,
+    mut place: Place,
     control: &Control,
     edge: &Edge,
     limit: Duration,
 ) -> Result<u8, Fatal> {
-    let listeners = listeners.into_iter().map(Listener::for_server).collect();
     let headers = match page {
         PageSpec::Failure(page) => page.rules.headers.clone(),
         PageSpec::Offline(page) => page.headers.clone(),
     };
+    let accounting = edge.accounting("", "");
     let config = ServerConfig {
         io_threads: 1,
         limits: Limits::default(),
-        response_headers: headers,
-        accounting: edge.accounting("", ""),
+        response_headers: headers.clone(),
+        accounting: accounting.clone(),
         http2: edge.http2(),
         ..ServerConfig::default()
     };
-    let server = Server::start(config, listeners, handler(page))
+    let server = Server::start(config, place.take_sockets(), handler(page))
         .map_err(|error| Fatal::failed(format!("the page cannot be served: {error}")))?;
     let server = Arc::new(server);
     let shown = Arc::clone(&server);
     control.answer_for(&server);
-    control.on_page(move |page| shown.set_handler(handler(page)));
+    let application = move |page: &PageSpec| {
+        Application::new(handler(page)).with_response_headers(&headers).with_accounting(accounting.clone())
+    };
+    let sites = Sites::serve(&server, vec![application(page)], &place, control);
+    control.on_page(move |page| match &sites {
+        Some(sites) => sites.replace(vec![application(page)]),
+        None => shown.set_handler(handler(page)),
+    });
     let (stop, stopped) = mpsc::channel();
     control.on_stop(move |why| {
         // The receiver lives until it has this.

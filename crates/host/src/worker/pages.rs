@@ -66,6 +66,43 @@ pub(super) fn refusal(refusal: &Rejection, rules: &AnswerRules) -> PageHandler {
     if refusal.code == StatusCode::CONTENT_LENGTH_TOO_LARGE { page.closing() } else { page }
 }
 
+/// The answer to a request for a host name that no site has, in the words of HTTP.sys.
+pub(crate) fn invalid_host() -> PageHandler {
+    let page = PageHandler::new(&Page {
+        status: 400,
+        title: "Bad Request - Invalid Hostname".to_owned(),
+        cause: "The request hostname is invalid: no site here has a binding with this host name.".to_owned(),
+        cure: "Use the name that the site is known under, or add a binding with this name to the site."
+            .to_owned(),
+        ..Page::default()
+    });
+    page.with_reason("Bad Request").closing()
+}
+
+/// The answer to a request whose host is not that for which its connection was secured.
+pub(crate) fn misdirected() -> PageHandler {
+    PageHandler::new(&Page {
+        status: 421,
+        title: "Misdirected Request".to_owned(),
+        cause: "This connection was secured with the certificate of another site.".to_owned(),
+        cure: "Send the request over a connection of its own, as browsers do by themselves.".to_owned(),
+        ..Page::default()
+    })
+}
+
+/// The answer to a request for a pool whose worker cannot be waited for.
+pub(crate) fn no_worker() -> PageHandler {
+    let page = PageHandler::new(&Page {
+        status: 503,
+        title: "Service Unavailable".to_owned(),
+        cause: "The application pool that serves this address takes no requests now.".to_owned(),
+        cure: "Send the request again in a moment; what keeps the pool from starting is in the log."
+            .to_owned(),
+        ..Page::default()
+    });
+    page.closing()
+}
+
 /// The answer to whatever comes when the app is stopping.
 pub(super) fn stopping() -> PageHandler {
     PageHandler::new(&Page {

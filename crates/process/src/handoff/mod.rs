@@ -99,6 +99,36 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_before_the_other_side_closed_arrives_and_nothing_after() {
+        let ((tx, _rx), (back, mut rx)) = pair().unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        assert!(tx.try_send(b"one", &[write.as_fd()]).unwrap());
+        assert!(tx.try_send(b"two", &[]).unwrap());
+        rx.close();
+        assert!(matches!(tx.try_send(b"three", &[]), Err(HandoffError::Closed)));
+        assert_eq!(rx.recv().unwrap().unwrap().descriptors.len(), 1);
+        assert_eq!(rx.recv().unwrap().unwrap().payload, b"two");
+        assert!(rx.recv().unwrap().is_none());
+        // The other direction goes on.
+        assert!(back.try_send(b"back", &[]).unwrap());
+        drop((read, write));
+    }
+
+    #[test]
+    fn a_full_channel_takes_nothing_in_part() {
+        let ((tx, _rx), (_back, mut rx)) = pair().unwrap();
+        let mut sent = 0_usize;
+        while tx.try_send(&[7; 1000], &[]).unwrap() {
+            sent += 1;
+        }
+        for _ in 0..sent {
+            assert_eq!(rx.recv().unwrap().unwrap().payload.len(), 1000);
+        }
+        assert!(tx.try_send(b"again", &[]).unwrap());
+        assert_eq!(rx.recv().unwrap().unwrap().payload, b"again");
+    }
+
+    #[test]
     fn the_end_is_told_from_a_torn_message() {
         let ((tx, rx0), (_tx, mut rx)) = pair().unwrap();
         drop((tx, rx0));

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, Shutdown, recvmsg, shutdown,
+};
 
 use super::{HEADER, HandoffError, MOST_BYTES, MOST_DESCRIPTORS};
 
@@ -79,6 +81,13 @@ impl Receiver {
                 }
             }
         }
+    }
+
+    /// Takes no more: whoever sends from now on is told that the other side is gone. What was sent before can still be
+    /// received.
+    pub fn close(&self) {
+        // The only failure is that the other side is gone.
+        let _ = shutdown(&self.socket, Shutdown::Read);
     }
 
     fn take_frame(&mut self) -> Result<Option<Message>, HandoffError> {

@@ -18,6 +18,16 @@ impl Certificates {
         Self { table: ArcSwap::from_pointee(table) }
     }
 
+    /// See `Tls::covers`.
+    pub(super) fn covers(&self, server_name: &str, host: &[u8]) -> bool {
+        let Ok(host) = std::str::from_utf8(host) else { return false };
+        // An address in brackets is no name, and gets what no name gets.
+        let name = host.split(':').next().filter(|name| !name.starts_with('['));
+        let table = self.table.load();
+        let (shown, due) = (table.find(Some(server_name)), table.find(name));
+        shown.first().zip(due.first()).is_some_and(|(shown, due)| Arc::ptr_eq(shown, due))
+    }
+
     /// Handshakes that begin from now on get these.
     pub(super) fn replace(&self, table: Table) {
         self.table.store(Arc::new(table));
@@ -97,6 +107,18 @@ mod tests {
         table.add(&keys[0], &["first.example".to_owned()], true);
         table.add(&keys[1], &["*.example.com".to_owned()], false);
         table.add(&keys[2], &["www.example.com".to_owned()], false);
+        let certificates = Certificates::new(table);
+        for (shown, host, same) in [
+            ("www.example.com", "WWW.example.com:443", true),
+            ("api.example.com", "shop.example.com", true),
+            ("api.example.com", "www.example.com", false),
+            ("first.example", "other", true),
+            ("first.example", "[::1]:443", true),
+            ("www.example.com", "\u{e9}", false),
+        ] {
+            assert_eq!(certificates.covers(shown, host.as_bytes()), same, "{shown} {host}");
+        }
+        let table = certificates.table.load();
         for (name, expected) in [
             (None, 0),
             (Some("first.example"), 0),

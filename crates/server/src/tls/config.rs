@@ -108,6 +108,12 @@ impl Tls {
         Ok(())
     }
 
+    /// Whether a client that asked for the first name and got its certificate would get the same one for the second,
+    /// which may have a port.
+    pub fn covers(&self, server_name: &str, host: &[u8]) -> bool {
+        self.inner.certificates.covers(server_name, host)
+    }
+
     pub(super) fn current(&self) -> Arc<Current> {
         self.inner.current.load_full()
     }

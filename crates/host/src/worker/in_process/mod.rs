@@ -21,8 +21,9 @@ use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
 use self::shadow::{ShadowCopy, ShadowError};
-use super::filter::{body_limits, filtered};
-use super::{Control, Listener};
+use super::filter::{self, body_limits, filtered};
+use super::sites::Sites;
+use super::{Control, Place};
 use crate::control::AppSpec;
 use crate::edge::Edge;
 
@@ -38,7 +39,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Why the app could not start.
 pub(crate) fn run(
     app: &AppSpec,
-    listeners: Vec<Listener>,
+    mut place: Place,
     control: &Control,
     edge: &Edge,
 ) -> Result<i32, Box<Failure>> {
@@ -46,12 +47,12 @@ pub(crate) fn run(
     let folder = copy.as_ref().map_or(app.physical_path.as_path(), ShadowCopy::folder);
     let launched = launch::find(app, folder)?;
     let server_assembly = launch::server_assembly()?;
-    let addresses = listeners.iter().map(|listener| listener.url.clone()).collect();
 
     let application = Application::new(app, control.clone());
-    let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, addresses), application.clone())
+    let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, place.urls()), application.clone())
         .map_err(|error| failed(error.to_string()))?;
-    let server = serve(app, listeners, runtime, edge)?;
+    let (server, served) = serve(app, &mut place, runtime, edge)?;
+    Sites::serve(&server, vec![served], &place, control);
     control.answer_for(&server);
 
     let library = Library::load(&launched.installation).map_err(runtime_error)?;
@@ -106,11 +107,10 @@ fn shadow_copy(app: &AppSpec) -> Result<Option<ShadowCopy>, Box<Failure>> {
 /// The HTTP server on the inherited sockets; it does not accept yet.
 fn serve(
     app: &AppSpec,
-    listeners: Vec<Listener>,
+    place: &mut Place,
     runtime: &'static Runtime<Exchange>,
     edge: &Edge,
-) -> Result<Arc<Server>, Box<Failure>> {
-    let listeners = listeners.into_iter().map(Listener::for_server).collect();
+) -> Result<(Arc<Server>, mews_server::Application), Box<Failure>> {
     let mut config = ServerConfig {
         http2: edge.http2(),
         response_headers: app.rules.answers.headers.clone(),
@@ -129,9 +129,10 @@ fn serve(
         config.io_threads = usize::from(threads.max(1));
     }
     let handler = filtered(Arc::new(InProcessHandler::new(runtime)), app)?;
-    Server::start(config, listeners, handler)
-        .map(Arc::new)
-        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
+    let served = filter::application(Arc::clone(&handler), app, edge);
+    let server = Server::start(config, place.take_sockets(), handler)
+        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
+    Ok((Arc::new(server), served))
 }
 
 fn info(app: &AppSpec, addresses: Vec<String>) -> HostInfo {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use mews_model::url::parse_url;
 use mews_model::{Failure, StatusCode};
 use mews_process::port::free_port;
 
@@ -70,9 +71,9 @@ pub(super) fn token(configured: &ConfiguredVariables) -> io::Result<String> {
 
 /// The port of our HTTPS listeners if they have exactly one: where the app sends clients that use HTTP.
 pub(super) fn https_port(listeners: &[Listener]) -> Option<u16> {
-    let secure = listeners.iter().filter(|listener| listener.tls.is_some());
+    let secure = listeners.iter().filter(|listener| listener.secure);
     let ports: BTreeSet<u16> =
-        secure.filter_map(|listener| Some(listener.socket.local_addr().ok()?.port())).collect();
+        secure.filter_map(|listener| Some(parse_url(&listener.url).ok()?.port)).collect();
     let mut ports = ports.into_iter();
     ports.next().filter(|_| ports.next().is_none())
 }

@@ -21,13 +21,14 @@ use std::time::Duration;
 use mews_model::{Failure, StatusCode};
 use mews_process::descendants;
 use mews_server::forward::{ForwardHandler, ForwardOptions};
-use mews_server::{Server, ServerConfig};
+use mews_server::{Application, Server, ServerConfig};
 
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::Manager;
-use super::filter::{body_limits, filtered};
-use super::{Control, Listener, pages};
+use super::filter::{application, body_limits, filtered};
+use super::sites::Sites;
+use super::{Control, Place, pages};
 use crate::app::Outputs;
 use crate::control::{Ending, ProcessSpec, WorkerMessage};
 use crate::edge::Edge;
@@ -47,7 +48,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(4);
 /// requests; otherwise they are answered with it.
 pub(crate) fn run(
     spec: &ProcessSpec,
-    listeners: Vec<Listener>,
+    mut place: Place,
     control: &Control,
     edge: &Edge,
     outputs: &Outputs,
@@ -55,10 +56,11 @@ pub(crate) fn run(
     if let Err(error) = descendants::become_subreaper() {
         tracing::warn!("processes that lose their parent cannot be looked after: {error}");
     }
-    let https_port = environment::https_port(&listeners);
+    let https_port = environment::https_port(&place.listeners);
     let processes = Processes::new(spec.processes)
         .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-    let server = serve(spec, listeners, &processes, edge)?;
+    let (server, application) = serve(spec, &mut place, &processes, edge)?;
+    Sites::serve(&server, vec![application], &place, control);
     control.answer_for(&server);
     control.on_stop({
         let (server, processes, delay) = (Arc::clone(&server), Arc::clone(&processes), spec.shutdown_delay);
@@ -89,11 +91,10 @@ pub(crate) fn run(
 /// The HTTP server on the inherited sockets; it does not accept yet.
 fn serve(
     spec: &ProcessSpec,
-    listeners: Vec<Listener>,
+    place: &mut Place,
     processes: &Arc<Processes>,
     edge: &Edge,
-) -> Result<Arc<Server>, Box<Failure>> {
-    let listeners = listeners.into_iter().map(Listener::for_server).collect();
+) -> Result<(Arc<Server>, Application), Box<Failure>> {
     let mut config = ServerConfig {
         http2: edge.http2(),
         response_headers: spec.app.rules.answers.headers.clone(),
@@ -114,9 +115,10 @@ fn serve(
     };
     let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
     let handler = filtered(Arc::new(handler), &spec.app)?;
-    Server::start(config, listeners, handler)
-        .map(Arc::new)
-        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))
+    let application = application(Arc::clone(&handler), &spec.app, edge);
+    let server = Server::start(config, place.take_sockets(), handler)
+        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
+    Ok((Arc::new(server), application))
 }
 
 fn failed(cause: String) -> Box<Failure> {
