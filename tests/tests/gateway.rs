@@ -16,7 +16,9 @@ fn shared(root: Model, api: Model, other: Model) -> String {
         )
     };
     let site = |name: &str| {
-        format!("[[site]]\nname = '{name}'\nbindings = [{{ url = 'http://127.0.0.1:0', host = '{name}.test' }}]\n")
+        format!(
+            "[[site]]\nname = '{name}'\nbindings = [{{ url = 'http://127.0.0.1:0', host = '{name}.test' }}]\n"
+        )
     };
     [
         site("a"),
@@ -179,11 +181,15 @@ fn large_bodies_pass_to_other_pools_both_ways() {
         let mut client = host.client();
         assert_eq!(who(&mut client, "a.test", ""), "root");
         let body = e2e::pattern(0, 3_000_000);
-        let sent = client.request(&Request::post("/api/upload-hash", body.clone()).header("Host", "a.test")).unwrap();
+        let sent = client
+            .request(&Request::post("/api/upload-hash", body.clone()).header("Host", "a.test"))
+            .unwrap();
         assert_eq!(sent.json()["length"].as_u64(), Some(3_000_000));
-        let large = client.request(&Request::get("/api/large?bytes=5000000").header("Host", "a.test")).unwrap();
+        let large =
+            client.request(&Request::get("/api/large?bytes=5000000").header("Host", "a.test")).unwrap();
         assert!(large.body == e2e::pattern(0, 5_000_000));
-        let echoed = client.request(&Request::post("/api/echo", body.clone()).header("Host", "a.test")).unwrap();
+        let echoed =
+            client.request(&Request::post("/api/echo", body.clone()).header("Host", "a.test")).unwrap();
         assert!(echoed.body == body);
         assert_eq!(who(&mut client, "a.test", ""), "root");
         host.stop();

@@ -59,10 +59,7 @@ struct Worker {
 
 impl Worker {
     /// Does something with its post. What the worker turns out not to take any more goes to another.
-    fn then(
-        &mut self,
-        act: impl FnOnce(&mut Post<Kind>) -> Result<(), Closed>,
-    ) -> Vec<(PoolId, Parcel)> {
+    fn then(&mut self, act: impl FnOnce(&mut Post<Kind>) -> Result<(), Closed>) -> Vec<(PoolId, Parcel)> {
         let pool = self.pool;
         let unsent = if act(&mut self.post).is_err() { self.post.take_unsent() } else { Vec::new() };
         unsent.into_iter().map(|parcel| (pool, parcel)).collect()
@@ -129,7 +126,9 @@ impl Pools {
                 Kind::Client(listener) => ToWorker::Client(*listener),
                 Kind::Relayed(client) => ToWorker::Relayed(client.clone()),
             };
-            next.extend(worker.then(|post| post.send(&message, parcel)).into_iter().map(|(_, parcel)| parcel));
+            next.extend(
+                worker.then(|post| post.send(&message, parcel)).into_iter().map(|(_, parcel)| parcel),
+            );
         }
         drop(state);
         if wanted {
