@@ -102,7 +102,8 @@ impl Gateway {
         let changed = routes != self.routes;
         (self.listening, self.routes) = (listening, routes);
         if same {
-            let message = self.routes.clone().filter(|_| changed).map(Box::new).map(SupervisorMessage::Routes);
+            let message =
+                self.routes.clone().filter(|_| changed).map(Box::new).map(SupervisorMessage::Routes);
             if let (Some(process), Some(Ok(payload))) = (&mut self.process, message.as_ref().map(encode)) {
                 process.send_with(&payload, Vec::new());
             }

@@ -75,11 +75,11 @@ impl Pool {
         PoolStatus {
             pool: self.spec.name.clone().unwrap_or_default(),
             applications: vec![self.spec.site.name()],
-            urls: self.spec.listening.iter().flat_map(|listening| listening.urls()).collect(),
+            urls: self.spec.addresses().flat_map(|listening| listening.urls()).collect(),
             state: self.state().to_owned(),
             model: serving.and_then(|worker| match worker.kind() {
                 Kind::App(model) => Some(model.to_string()),
-                Kind::Page => None,
+                Kind::Page | Kind::Gateway => None,
             }),
             pid: serving.map(Worker::pid),
             seconds: since.map(ago),
