@@ -1,5 +1,7 @@
 //! `mews run`: from the command line to a running supervisor.
 
+use std::time::Duration;
+
 use mews_model::lifecycle::Settings;
 use mews_model::url::{ListenUrl, Scheme, parse_urls};
 
@@ -58,6 +60,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         shutdown_limit: None,
         ping: None,
         id: PoolId(0),
+        at: Vec::new(),
+        later: Duration::ZERO,
         listening: listening.clone(),
         shared: Vec::new(),
         routes: None,

@@ -226,10 +226,12 @@ fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Result<Option<
         name: Some(pool.name.clone()),
         site,
         plan: None,
-        settings: Settings::of(pool, later(config, pool)),
+        settings: Settings::of(pool, later(config, pool, |pool| pool.recycle.age)),
         startup_limit: pool.startup_limit,
         shutdown_limit: pool.shutdown_limit,
         ping: pool.ping,
+        at: pool.recycle.at.clone(),
+        later: later(config, pool, |pool| pool.recycle.at.clone()),
         id: place.id,
         listening: place.own,
         shared: place.shared,
@@ -237,10 +239,9 @@ fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Result<Option<
     }))
 }
 
-/// How much later than others with the same age this pool recycles.
-fn later(config: &ServerConfig, pool: &Pool) -> Duration {
-    let same = |other: &&Pool| other.recycle.age == pool.recycle.age;
-    let count = config.pools.iter().filter(same).count();
-    let index = config.pools.iter().filter(same).position(|other| other.name == pool.name).unwrap_or(0);
-    apart(index, count, RECYCLE_APART, RECYCLE_WITHIN)
+/// How much later this pool recycles than the first that does so at the same time.
+fn later<T: PartialEq>(config: &ServerConfig, pool: &Pool, when: impl Fn(&Pool) -> T) -> Duration {
+    let same: Vec<&Pool> = config.pools.iter().filter(|other| when(other) == when(pool)).collect();
+    let index = same.iter().position(|other| other.name == pool.name).unwrap_or(0);
+    apart(index, same.len(), RECYCLE_APART, RECYCLE_WITHIN)
 }

@@ -19,6 +19,8 @@ use crate::admin::{Answer, Command, ControlSocket, MOST_REQUEST, Outcome, Reques
 const MOST_CLIENTS: usize = 16;
 /// How long a request may take to come, and an answer to be taken.
 const TRANSFER_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait when the system has no descriptor left.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long workers may take to tell how they are; then what they told last is shown.
 const FRESH_WITHIN: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,8 @@ pub(crate) struct Commands {
     config: PathBuf,
     clients: BTreeMap<ClientId, Client>,
     next: u64,
+    /// Nobody can be accepted before this: the system has no descriptor left.
+    paused_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -57,7 +61,7 @@ enum State {
 impl Commands {
     /// Without a socket none come.
     pub(crate) fn new(socket: Option<ControlSocket>, config: PathBuf) -> Self {
-        Self { socket, config, clients: BTreeMap::new(), next: 0 }
+        Self { socket, config, clients: BTreeMap::new(), next: 0, paused_until: None }
     }
 
     pub(super) fn config(&self) -> &Path {
@@ -65,7 +69,8 @@ impl Commands {
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let socket = self.socket.as_ref().filter(|_| self.clients.len() < MOST_CLIENTS);
+        let open = self.clients.len() < MOST_CLIENTS && self.paused_until.is_none();
+        let socket = self.socket.as_ref().filter(|_| open);
         let socket = socket.map(|socket| Entry {
             source: Source::Control,
             descriptor: socket.listener().as_fd(),
@@ -86,7 +91,7 @@ impl Commands {
             }
             State::Waiting { .. } => None,
         };
-        self.clients.values().filter_map(due).min()
+        self.clients.values().filter_map(due).chain(self.paused_until).min()
     }
 
     pub(super) fn accept(&mut self) {
@@ -96,6 +101,7 @@ impl Commands {
             Err(error) => {
                 if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
                     tracing::warn!("{} cannot be accepted on: {error}", socket.path().display());
+                    self.paused_until = Some(Instant::now() + PAUSE);
                 }
                 return;
             }
@@ -234,6 +240,7 @@ impl Supervisor {
     pub(super) fn look_at_commands(&mut self) {
         let Some(commands) = &mut self.commands else { return };
         let now = Instant::now();
+        commands.paused_until = commands.paused_until.filter(|until| *until > now);
         let mut answers: Vec<(ClientId, Answer)> = Vec::new();
         let mut shown: Vec<(ClientId, Option<String>)> = Vec::new();
         let mut late = Vec::new();

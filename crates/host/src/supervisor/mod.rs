@@ -10,6 +10,7 @@
 //! | `worker`, `perform`, `converse` | worker processes: starting them, what they say |
 //! | `gateway` | the process that shares connections out among pools |
 //! | `vitals` | asking workers whether they are alive |
+//! | `clock` | the time of day at which pools recycle |
 //! | `certificates` | certificate files that change |
 //! | `commands`, `outcome`, `status` | what `mews status`, `recycle` and the like ask for |
 //! | `reload` | a changed configuration file |
@@ -17,6 +18,7 @@
 //! | `orphans` | what workers leave behind |
 
 mod certificates;
+mod clock;
 mod commands;
 mod converse;
 mod gateway;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use mews_model::lifecycle::{
     AppPool, Effect, Event, Level, Limits, Moment, RecycleCause, Settings, WorkerId,
 };
-use mews_model::server_config::Ping;
+use mews_model::server_config::{Ping, TimeOfDay};
 
+use super::clock::Clock;
 use super::host::Host;
 use super::worker::Worker;
 use crate::app::{self, Plan, Site, Watch};
@@ -42,6 +43,10 @@ pub(crate) struct PoolSpec {
     pub(crate) shutdown_limit: Option<Duration>,
     /// How a hung worker is noticed.
     pub(crate) ping: Option<Ping>,
+    /// The times of day at which it recycles,
+    pub(crate) at: Vec<TimeOfDay>,
+    /// and how much later, so that pools with the same times do not recycle together.
+    pub(crate) later: Duration,
     /// Names it to the gateway.
     pub(crate) id: PoolId,
     /// Where its workers accept.
@@ -70,6 +75,7 @@ pub(super) struct Pool {
     timer: Option<Moment>,
     pub(super) watch: Watch,
     next_look: Option<Instant>,
+    pub(super) clock: Clock,
     /// How failures are shown; as of the last start.
     pub(super) answers: AnswerRules,
     pub(super) limits: Limits,
@@ -98,6 +104,7 @@ impl Pool {
         };
         Self {
             watch: Watch::new(spec.site.folder()),
+            clock: Clock::new(&spec.at, spec.later),
             machine: AppPool::new(spec.settings, limits),
             workers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -178,7 +185,7 @@ impl Pool {
     /// When it wants to be called although nothing happens.
     pub(super) fn next_due(&self, host: &Host) -> Option<Instant> {
         let timer = self.timer.map(|at| host.instant(at));
-        timer.into_iter().chain(self.next_look).chain(self.next_ping()).min()
+        timer.into_iter().chain(self.next_look).chain(self.clock.next_look()).chain(self.next_ping()).min()
     }
 
     /// Does whatever it is time for.
@@ -191,6 +198,7 @@ impl Pool {
             self.next_look = None;
             self.look();
         }
+        self.look_at_clock();
         self.ping_due();
     }
 

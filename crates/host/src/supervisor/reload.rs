@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mews_model::lifecycle::{Event, RecycleCause, WorkerId};
 
+use super::clock::Clock;
 use super::pool::{Pool, PoolSpec};
 use super::{PoolKey, Supervisor};
 use crate::admin::{Answer, Outcome};
@@ -96,7 +97,9 @@ impl Pool {
             && spec.routes.is_some() == self.spec.routes.is_some();
         let new_routes = spec.routes.clone().filter(|routes| Some(routes) != self.spec.routes.as_ref());
         let same_app = spec.site == self.spec.site;
+        let same_clock = (&spec.at, spec.later) == (&self.spec.at, self.spec.later);
         let same_rules = spec.settings == self.spec.settings
+            && same_clock
             && spec.ping == self.spec.ping
             && (spec.startup_limit, spec.shutdown_limit)
                 == (self.spec.startup_limit, self.spec.shutdown_limit);
@@ -106,6 +109,9 @@ impl Pool {
         if spec.site.folder() != self.spec.site.folder() {
             self.watch = Watch::new(spec.site.folder());
             self.events.extend(self.watch.offline().map(Event::Offline));
+        }
+        if !same_clock {
+            self.clock = Clock::new(&spec.at, spec.later);
         }
         self.machine.configure(spec.settings);
         self.spec = spec;

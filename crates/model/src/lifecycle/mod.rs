@@ -18,6 +18,7 @@ mod process_manager;
 mod process_table;
 mod rapid_fail;
 mod recycle_cause;
+mod schedule;
 mod settings;
 mod table;
 
@@ -35,5 +36,6 @@ pub use process_manager::{ProcessManager, ProcessSettings, SlotPhase};
 pub use process_table::process_table;
 pub use rapid_fail::RapidFail;
 pub use recycle_cause::{Bytes, RecycleCause, Span};
+pub use schedule::{Schedule, WallTime};
 pub use settings::{Limits, Settings};
 pub use table::state_table;
