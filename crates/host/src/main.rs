@@ -16,6 +16,7 @@ mod handover;
 mod isolation;
 mod listeners;
 mod log;
+mod metrics;
 mod routing;
 mod run;
 mod serve;

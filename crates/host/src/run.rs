@@ -12,6 +12,7 @@ use crate::fatal::Fatal;
 use crate::handover::PoolId;
 use crate::listeners::{self, Passed, Wanted};
 use crate::log::{self, LogTarget};
+use crate::metrics::MetricsAddress;
 use crate::serve::Layout;
 use crate::supervisor::{PoolSpec, Supervisor};
 use crate::tls::{Keeper, Source};
@@ -70,6 +71,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         listening,
         tls: keeper.map(|keeper| (TLS, keeper)).into_iter().collect(),
         pools: vec![pool],
+        metrics: arguments.admin.map(MetricsAddress::start).transpose().map_err(Fatal::failed)?,
         warnings: warnings.unwrap_or_default(),
         ..Layout::default()
     };

@@ -9,6 +9,7 @@ mod browser;
 mod http1;
 mod http1_rejections;
 mod isolation;
+mod metrics;
 mod request_bodies;
 mod responses;
 mod site;

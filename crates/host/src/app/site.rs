@@ -140,6 +140,7 @@ impl Site {
             variables: pool.environment.clone(),
             place: Some(place),
             isolation: pool.isolation.clone(),
+            edge: EdgeSpec::of(site),
             ..SiteOptions::default()
         };
         Self { folder: application.physical_path.clone(), options, dll: None }

@@ -1,5 +1,6 @@
 //! The arguments of `mews run`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,6 +29,10 @@ pub(crate) struct RunArguments {
 
     #[command(flatten)]
     pub(crate) edge: EdgeOptions,
+
+    /// Address where Prometheus finds metrics, at /metrics
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) admin: Option<SocketAddr>,
 
     /// Threads that serve connections [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

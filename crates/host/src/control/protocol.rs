@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mews_model::Failure;
+use mews_model::metrics::Snapshot;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{AnswerRules, SiteRules};
@@ -233,6 +234,8 @@ pub(crate) enum SupervisorMessage {
     Routes(Box<Routes>),
     /// Answer with `Alive` once every I/O thread has been seen to run.
     Ping(u64),
+    /// Answer with `Metrics`.
+    Metrics(u64),
 }
 
 /// Why a worker is to end, and so what becomes of clients that are about to send a request.
@@ -274,6 +277,8 @@ pub(crate) enum WorkerMessage {
     Wanted(PoolId),
     /// Every I/O thread runs.
     Alive(Vitals),
+    /// What was counted up to now; with the number of the question, or 0 for the last time.
+    Metrics(u64, Snapshot),
     /// After `Stop`: no connections are taken any more.
     Closed,
     /// The app stops of its own accord: requests are not taken any more.

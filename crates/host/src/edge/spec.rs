@@ -1,9 +1,10 @@
 //! The edge of a site as the supervisor describes it, and as a worker has it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mews_model::server_config::AccessLog;
+use mews_model::metrics::{Snapshot, names};
+use mews_model::server_config::{AccessLog, Site};
 use mews_server::{Accounting, RotatingFile, Sink};
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +19,19 @@ pub(crate) struct EdgeSpec {
     pub(crate) http2: Http2,
 }
 
-/// What a worker makes of it.
-#[derive(Default)]
+/// What a worker makes of it. Clones are the same.
+#[derive(Clone)]
 pub(crate) struct Edge {
     log: Option<mews_server::AccessLog>,
     http2: Http2,
+    accounted: Arc<Mutex<Vec<Arc<Accounting>>>>,
+}
+
+impl EdgeSpec {
+    /// That of a site in a configuration file.
+    pub(crate) fn of(site: &Site) -> Self {
+        Self { access_log: site.access_log.clone(), ..Self::default() }
+    }
 }
 
 impl Edge {
@@ -33,12 +42,28 @@ impl Edge {
                 .map_err(|error| tracing::error!("{error}; requests are served without being logged"))
                 .ok()
         });
-        Self { log, http2: spec.http2 }
+        Self { log, http2: spec.http2, accounted: Arc::default() }
     }
 
     /// How the requests for an application of a site are accounted for.
     pub(crate) fn accounting(&self, site: &str, application: &str) -> Arc<Accounting> {
-        Arc::new(Accounting::new(site, application).with_log(self.log.clone()))
+        let accounting = Arc::new(Accounting::new(site, application).with_log(self.log.clone()));
+        lock(&self.accounted).push(Arc::clone(&accounting));
+        accounting
+    }
+
+    /// What was counted of requests and of the log.
+    pub(crate) fn metrics(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for accounting in lock(&self.accounted).iter() {
+            accounting.fill(&mut snapshot);
+        }
+        if let Some(log) = &self.log {
+            let (written, lost) = log.counts();
+            snapshot.count(names::LOG_LINES, &["written"], written);
+            snapshot.count(names::LOG_LINES, &["lost"], lost);
+        }
+        snapshot
     }
 
     /// Where HTTP/2 is spoken.
@@ -62,4 +87,8 @@ fn start(log: &AccessLog) -> Result<mews_server::AccessLog, String> {
     };
     mews_server::AccessLog::start(log.format, sink)
         .map_err(|error| format!("no thread can be started for the access log: {error}"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

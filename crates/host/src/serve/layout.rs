@@ -14,6 +14,7 @@ use crate::app::Site;
 use crate::control::TlsId;
 use crate::handover::PoolId;
 use crate::listeners::{self, BindError, Listening, Passed, UnwantedSocket, Wanted};
+use crate::metrics::MetricsAddress;
 use crate::routing::Routes;
 use crate::serve_config::LoadError;
 use crate::supervisor::PoolSpec;
@@ -94,6 +95,8 @@ pub(crate) struct Layout {
     pub(crate) tls: BTreeMap<TlsId, Keeper>,
     /// The pools that have an application.
     pub(crate) pools: Vec<PoolSpec>,
+    /// Where metrics are asked for.
+    pub(crate) metrics: Option<MetricsAddress>,
     /// To be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -146,7 +149,7 @@ impl Layout {
         let several = listening.iter().zip(&users).filter(|(_, users)| users.len() > 1);
         let shared: Vec<Arc<Listening>> = several.map(|(listening, _)| Arc::clone(listening)).collect();
         let routes = (!shared.is_empty()).then(|| numbered.of_gateway(&shared));
-        Ok(Self { config, listening, shared, routes, tls, pools, warnings })
+        Ok(Self { config, listening, shared, routes, tls, pools, metrics: None, warnings })
     }
 }
 

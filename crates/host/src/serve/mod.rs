@@ -16,6 +16,7 @@ use crate::cli::ServeArguments;
 use crate::fatal::Fatal;
 use crate::listeners::Passed;
 use crate::log::{self, LogTarget};
+use crate::metrics::MetricsAddress;
 use crate::serve_config;
 use crate::supervisor::{Commands, Supervisor};
 
@@ -24,7 +25,7 @@ pub(crate) use layout::{Layout, LayoutError, Present, keeper};
 /// Hosts everything until stopped; the answer is the exit code.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
     let passed = Passed::of_process().map_err(Fatal::failed)?;
-    let layout =
+    let mut layout =
         read(&arguments.config, &Present { passed, ..Present::default() }).map_err(|error| match error {
             LayoutError::Address(error) => Fatal::failed(error),
             error => Fatal::configuration(error),
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Fatal> {
     let log_format = log::start(arguments.log_format, LogTarget::Sink(outputs.stderr.clone()))?;
     let control = control(arguments.control.as_deref())?;
     let commands = Commands::new(control, arguments.config.clone());
+    layout.metrics = layout.config.admin.map(MetricsAddress::start).transpose().map_err(Fatal::failed)?;
     let supervisor = Supervisor::new(layout, log_format, outputs).map_err(Fatal::failed)?;
     supervisor.with_commands(commands).run()
 }

@@ -64,6 +64,7 @@ impl Pool {
             WorkerMessage::Programs(programs) => worker.set_programs(programs),
             WorkerMessage::Alive(vitals) => self.alive(id, vitals),
             WorkerMessage::Wanted(_) => tracing::error!("worker {id} takes itself for the gateway"),
+            WorkerMessage::Metrics(number, snapshot) => self.counted(id, number, snapshot),
             WorkerMessage::Closed => self.events.push_back(Event::WorkerClosed(id)),
             WorkerMessage::Stopping => {
                 worker.stops_itself();
@@ -89,6 +90,7 @@ impl Pool {
             if let Some(mut worker) = self.workers.remove(&id) {
                 worker.relay_all(&host.outputs);
                 orphans::end_programs(&worker, children);
+                self.tally.ended(worker.told(), worker.is_leaving());
                 self.events.push_back(Event::WorkerExited(id, worker.exit()));
             }
         }

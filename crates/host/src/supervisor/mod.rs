@@ -11,6 +11,7 @@
 //! | `gateway` | the process that shares connections out among pools |
 //! | `vitals` | asking workers whether they are alive |
 //! | `clock` | the time of day at which pools recycle |
+//! | `metrics` | gathering what the admin address is asked for |
 //! | `certificates` | certificate files that change |
 //! | `commands`, `outcome`, `status` | what `mews status`, `recycle` and the like ask for |
 //! | `reload` | a changed configuration file |
@@ -23,6 +24,7 @@ mod commands;
 mod converse;
 mod gateway;
 mod host;
+mod metrics;
 mod orphans;
 mod outcome;
 mod perform;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::{Event, Phase};
+use mews_model::metrics::Snapshot;
 use mews_model::server_config::ServerConfig;
 use mews_process::descendants;
 use mews_process::signals::{SignalKind, Signals};
@@ -49,6 +52,7 @@ use crate::app::Outputs;
 use crate::fatal::Fatal;
 use crate::listeners::Listening;
 use crate::log::LogFormat;
+use crate::metrics::MetricsAddress;
 use crate::serve::Layout;
 
 pub(crate) use commands::Commands;
@@ -56,6 +60,7 @@ pub(crate) use pool::PoolSpec;
 
 use gateway::Gateway;
 use host::Host;
+use metrics::Gathering;
 use poller::{Entry, Ready, Source, wait};
 use pool::Pool;
 use service::Service;
@@ -80,6 +85,10 @@ pub(crate) struct Supervisor {
     signals: Signals,
     next_tls_look: Option<Instant>,
     service: Service,
+    asked: Option<MetricsAddress>,
+    gathering: Gathering,
+    /// What was counted of pools that are no more.
+    gone: Snapshot,
     stopping: bool,
     /// What `reload` compares with; empty for `mews run`.
     config: ServerConfig,
@@ -110,6 +119,9 @@ impl Supervisor {
             signals: Signals::install()?,
             next_tls_look: None,
             service: Service::of_process(),
+            asked: layout.metrics,
+            gathering: Gathering::default(),
+            gone: Snapshot::default(),
             stopping: false,
             config: layout.config,
             listening: layout.listening,
@@ -179,6 +191,11 @@ impl Supervisor {
             let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             entries.push(Entry { source: Source::Gateway, descriptor, flags });
         }
+        entries.extend(self.asked.iter().map(|asked| Entry {
+            source: Source::Metrics,
+            descriptor: asked.descriptor(),
+            flags: PollFlags::IN,
+        }));
         for (key, pool) in &self.pools {
             for (id, worker) in &pool.workers {
                 for (descriptor, sends) in worker.descriptors() {
@@ -280,13 +297,15 @@ impl Supervisor {
         for worker in pool.workers.values_mut() {
             worker.relay_all(&self.host.outputs);
         }
+        self.keep_counts(&pool);
     }
 
     fn wait_limit(&self) -> Option<Duration> {
         let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
         let commands = self.commands.as_ref().and_then(Commands::next_due);
         let service = self.service.next_due();
-        let due = commands.into_iter().chain(service).chain(self.gateway.next_due());
+        let due =
+            commands.into_iter().chain(service).chain(self.gateway.next_due()).chain(self.gathered_by());
         let next = pools.chain(self.next_tls_look).chain(due).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -305,6 +324,7 @@ impl Supervisor {
                     }
                 }
                 Source::Gateway => self.gateway.converse(&self.host),
+                Source::Metrics => self.gather(),
                 Source::Connection(key) => {
                     if let Some(pool) = self.pools.get_mut(key) {
                         pool.connection_waits();
@@ -332,6 +352,7 @@ impl Supervisor {
         if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
             self.look_at_certificates();
         }
+        self.answer_gathered();
     }
 
     /// Somebody asks to stop: once is gracefully.

@@ -196,6 +196,7 @@ impl Pool {
                 None
             }
         });
+        self.tally.started(kind);
         let mut worker = Worker::new(id, kind, name, child, connections, log);
         worker.flush();
         self.workers.insert(id, worker);

@@ -11,6 +11,7 @@ use mews_model::server_config::{Ping, TimeOfDay};
 
 use super::clock::Clock;
 use super::host::Host;
+use super::metrics::Tally;
 use super::worker::Worker;
 use crate::app::{self, Plan, Site, Watch};
 use crate::control::AnswerRules;
@@ -89,6 +90,7 @@ pub(super) struct Pool {
     pub(super) behind: Option<WorkerId>,
     /// The gateway does not know of it yet.
     pub(super) moved: bool,
+    pub(super) tally: Tally,
     gone: bool,
     /// The configuration has it no more.
     pub(super) removed: bool,
@@ -117,6 +119,7 @@ impl Pool {
             app: None,
             behind: None,
             moved: false,
+            tally: Tally::default(),
             gone: false,
             removed: false,
             spec,
@@ -155,6 +158,7 @@ impl Pool {
     pub(super) fn feed(&mut self, host: &Host) {
         while let Some(event) = self.events.pop_front() {
             tracing::debug!(pool = self.spec.name, ?event, "event");
+            self.tally.heard(&event);
             let effects = self.machine.step(event, host.now());
             for effect in effects {
                 self.perform(effect, host);

@@ -10,6 +10,7 @@ use mews_process::child::{Child, Connections};
 use mews_process::handoff::{Received, Receiver, Sender};
 use mews_process::output::{LogFile, Source};
 
+use super::metrics::Told;
 use super::vitals::Pulse;
 use crate::app::{Output, Outputs, ending};
 use crate::control::{WorkerMessage, decode};
@@ -42,6 +43,7 @@ pub(super) struct Worker {
     /// Why its app ends, if that is known.
     stop: Option<Stop>,
     pulse: Pulse,
+    told: Told,
 }
 
 /// Who wanted an app to stop, first.
@@ -76,6 +78,7 @@ impl Worker {
             programs: Vec::new(),
             stop: None,
             pulse: Pulse::default(),
+            told: Told::default(),
         }
     }
 
@@ -89,6 +92,15 @@ impl Worker {
 
     pub(super) fn pulse_mut(&mut self) -> &mut Pulse {
         &mut self.pulse
+    }
+
+    /// What it has counted, as of the last time that it was asked.
+    pub(super) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    pub(super) fn told_mut(&mut self) -> &mut Told {
+        &mut self.told
     }
 
     /// Whether it is to end.

@@ -14,6 +14,7 @@ use mews_server::{Server, Tls};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::control::{Ending, PageSpec, SupervisorMessage, TlsId, Vitals, WorkerMessage, decode, encode};
+use crate::edge::Edge;
 use crate::handover::PoolId;
 use crate::routing::Routes;
 use crate::tls::TlsSpec;
@@ -35,6 +36,8 @@ type OnRoutes = Box<dyn Fn(&Routes) + Send + Sync>;
 struct Shared {
     /// What TLS listeners work with.
     tls: Vec<(TlsId, Tls)>,
+    /// What counts requests.
+    edge: Edge,
     /// Whose I/O threads answer for the process.
     server: OnceLock<Arc<Server>>,
     sender: Mutex<Sender>,
@@ -56,10 +59,12 @@ impl Control {
         sender: Sender,
         receiver: Receiver,
         tls: Vec<(TlsId, Tls)>,
+        edge: Edge,
         limit: Duration,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             tls,
+            edge,
             server: OnceLock::new(),
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
@@ -158,9 +163,19 @@ impl Control {
                     }
                 }
                 Ok(SupervisorMessage::Ping(ping)) => self.answer(ping),
+                Ok(SupervisorMessage::Metrics(number)) => self.tell_metrics(number),
                 Err(error) => tracing::warn!("{error}"),
             }
         }
+    }
+
+    /// Tells what was counted up to now.
+    pub(crate) fn tell_metrics(&self, number: u64) {
+        let mut snapshot = self.shared.edge.metrics();
+        if let Some(server) = self.shared.server.get() {
+            server.fill(&mut snapshot);
+        }
+        self.send(&WorkerMessage::Metrics(number, snapshot));
     }
 
     /// Answers a ping, from the I/O thread that was the last to take notice of it.

@@ -49,8 +49,9 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     let target =
         outputs.as_ref().map_or(LogTarget::Stderr, |outputs| LogTarget::Sink(outputs.stderr.clone()));
     log::start(spec.log_format, target)?;
-    let control = Control::start(sender, receiver, tls, spec.shutdown_limit).map_err(Fatal::failed)?;
     let edge = Edge::open(&spec.edge);
+    let control =
+        Control::start(sender, receiver, tls, edge.clone(), spec.shutdown_limit).map_err(Fatal::failed)?;
     let code = match spec.role {
         Role::OutOfProcess(app) => out_of_process(&app, place, &control, &edge, outputs),
         Role::Page(page) => page::run(&page, place, &control, &edge, spec.shutdown_limit),
@@ -67,6 +68,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
             }
         },
     };
+    control.tell_metrics(0);
     edge.finish(LAST_OUTPUT);
     code
 }

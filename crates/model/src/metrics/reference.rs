@@ -8,7 +8,7 @@ use super::ALL;
 pub fn reference() -> String {
     let mut out = String::from(
         "# Metrics\n\n\
-         Generated; do not edit. Served as Prometheus text at `/metrics` of the address that `--admin` names, as in `mews run --admin 127.0.0.1:9090`.\n\n\
+         Generated; do not edit. Served as Prometheus text at `/metrics` of the address that `--admin` names, as in `mews run --admin 127.0.0.1:9090`, or `admin` in `mews.toml`.\n\n\
          Counters never fall while the host runs: what a worker has counted is kept when it ends, up to what was last asked for if it crashes. \
          Names that OpenTelemetry has for something are used in Prometheus' spelling.\n\n\
          | metric | kind | labels | what |\n| --- | --- | --- | --- |\n",

@@ -88,6 +88,16 @@ metrics! {
         "TLS handshakes: ok, failed or timeout.";
     LOG_LINES = Counter "mews_access_log_lines_total" &["result"],
         "Lines of access logs: written, or lost because they could not be written fast enough or at all.";
+    WORKERS = Gauge "mews_workers" &["pool", "kind"],
+        "Worker processes: those that host an app, and those that answer with a page.";
+    WORKER_STARTS = Counter "mews_worker_starts_total" &["pool", "kind"],
+        "Worker processes that were started.";
+    WORKER_ENDS = Counter "mews_worker_ends_total" &["pool", "reason"],
+        "Worker processes that ended: stopped or crashed; besides, how many failed to start or hung.";
+    RECYCLES = Counter "mews_recycles_total" &["pool", "cause"],
+        "Times a pool was recycled, by cause: memory, age, requests, clock, command, web_config, release or configuration.";
+    QUEUE_LENGTH = Gauge "mews_queue_length" &["url"],
+        "Connections that wait in the kernel for a worker to accept them.";
     THREADS = Gauge "mews_threads" &[],
         "Threads of workers that serve connections or run handlers.";
     REPLACED_THREADS = Counter "mews_replaced_threads_total" &[],
@@ -105,7 +115,8 @@ mod tests {
         for (at, metric) in ALL.iter().enumerate() {
             let name = metric.name;
             assert!(ALL[..at].iter().all(|other| other.name != name), "{name} twice");
-            let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let plain =
+                |text: &str| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
             assert!(plain(name) && metric.labels.iter().all(|label| plain(label)), "{name}");
             assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
             assert!(metric.help.ends_with('.') && !metric.help.contains(['\n', '\\']), "{name}");

@@ -36,7 +36,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
 }
 
 fn router(sites: Vec<Site>) -> Router {
-    Router::new(&ServerConfig { sites, pools: Vec::new() })
+    Router::new(&ServerConfig { sites, ..ServerConfig::default() })
 }
 
 /// The application whose path is the longest that the canonical path begins with, repeated slashes counting as one.

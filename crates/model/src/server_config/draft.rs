@@ -1,5 +1,6 @@
 //! What a file says, with its places, before the parts are held against each other.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::{Application, ClientCertificates, Format, HostName, Pool, Site};
@@ -18,10 +19,20 @@ pub(super) struct Placed<T> {
 pub(super) struct Draft {
     pub(super) sites: Vec<SiteDraft>,
     pub(super) pools: Vec<PoolDraft>,
+    pub(super) admin: Option<SocketAddr>,
     /// What it was written in: messages show how to write something.
     pub(super) format: Format,
     /// Settings that have been complained about, or were meant by misspelt ones: that they are missing is not told.
     pub(super) told: Vec<&'static str>,
+}
+
+impl Draft {
+    pub(super) fn read_admin(&mut self, text: Placed<&str>) -> Result<(), String> {
+        let address = text.value.parse();
+        self.admin =
+            Some(address.map_err(|_| "write an IP address and a port, as in 127.0.0.1:9090".to_owned())?);
+        Ok(())
+    }
 }
 
 /// A site. What needs no place is in `site` already; bindings, applications and the number are put there in the end.

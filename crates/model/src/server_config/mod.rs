@@ -27,6 +27,8 @@ mod read;
 mod site;
 mod validate;
 
+use std::net::SocketAddr;
+
 pub use access_log::{AccessLog, AccessLogFormat, Period};
 pub use binding::{Binding, HostName};
 pub use hosting::pool_conflict;
@@ -45,6 +47,8 @@ pub struct ServerConfig {
     pub sites: Vec<Site>,
     /// The application pools, in the order of the file. Pools that no application uses are among them.
     pub pools: Vec<Pool>,
+    /// Where metrics can be asked for.
+    pub admin: Option<SocketAddr>,
 }
 
 impl ServerConfig {

@@ -14,7 +14,7 @@ use crate::web_config::report::{Place, Report};
 
 /// The configuration, which counts only if the report holds no error.
 pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
-    let Draft { sites: drafts, pools, format, told } = draft;
+    let Draft { sites: drafts, pools, admin, format, told } = draft;
     if drafts.is_empty() && !told.contains(&"site") {
         report.violation(Place::default(), "the file has no site", |problem| {
             problem.help("write at least one, with a name, bindings and an application")
@@ -30,7 +30,7 @@ pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
         name::unique("site", &draft.name, &mut names, report);
         sites.push(site(draft, id, (format, &told), &mut pools, report));
     }
-    ServerConfig { sites, pools: pools.finish(report) }
+    ServerConfig { sites, pools: pools.finish(report), admin }
 }
 
 /// Each site's number: its own, or the next that is free.

@@ -25,6 +25,8 @@ pub struct Listener {
     pub inode: u64,
     /// The id of the user who made it.
     pub user: u32,
+    /// Connections that wait to be accepted.
+    pub waiting: u32,
 }
 
 /// Where a process listens.

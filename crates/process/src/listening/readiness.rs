@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn the_exact_address_wins() {
-        let listener = |address: &str| Listener { address: address.parse().unwrap(), inode: 1, user: 0 };
+        let listener =
+            |address: &str| Listener { address: address.parse().unwrap(), inode: 1, user: 0, waiting: 0 };
         let all = [listener("[::1]:80"), listener("0.0.0.0:80"), listener("127.0.0.1:80")];
         assert_eq!(reached_by_loopback(&all), [&all[2]]);
         assert_eq!(reached_by_loopback(&all[..2]), [&all[1]]);

@@ -81,9 +81,12 @@ fn parse_columns(line: &[u8]) -> Option<Line> {
     if state != LISTEN {
         return (state.len() == LISTEN.len()).then_some(Line::Connection);
     }
-    let user = decimal(columns.nth(3)?)?;
+    let (_, waiting) = std::str::from_utf8(columns.next()?).ok()?.split_once(':')?;
+    let waiting = hexadecimal(waiting.as_bytes())?;
+    let user = decimal(columns.nth(2)?)?;
     let inode = decimal(columns.nth(1)?)?;
-    Some(Line::Listener(Listener { address: address(local)?, inode, user: u32::try_from(user).ok()? }))
+    let user = u32::try_from(user).ok()?;
+    Some(Line::Listener(Listener { address: address(local)?, inode, user, waiting }))
 }
 
 /// Words of four bytes in the machine's order, each in hexadecimal; a colon; the port.
@@ -121,7 +124,7 @@ mod tests {
     const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000    33        0 4711 1 0 100 0
    1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0
-  10: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0
+  10: 00000000:0050 00000000:0000 0A 00000000:0000001F 00:00000000 00000000     0        0 4713 1 0 100 0
   11: 00000000000000000000000001000000:1F91 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4714 1
   12: 0000000000000000FFFF00000100007F:1F92 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4715 1
   13: 0100007G:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4716 1 0 100 0
@@ -150,11 +153,18 @@ broken
     #[test]
     fn the_table_is_read_however_it_comes() {
         let found = listeners(TABLE.as_bytes());
-        let shown: Vec<String> =
-            found.iter().map(|one| format!("{} {} {}", one.address, one.inode, one.user)).collect();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|one| format!("{} {} {} {}", one.address, one.inode, one.user, one.waiting))
+            .collect();
         assert_eq!(
             shown,
-            ["127.0.0.1:8080 4711 33", "0.0.0.0:80 4713 0", "[::1]:8081 4714 0", "127.0.0.1:8082 4715 0"]
+            [
+                "127.0.0.1:8080 4711 33 0",
+                "0.0.0.0:80 4713 0 31",
+                "[::1]:8081 4714 0 0",
+                "127.0.0.1:8082 4715 0 0"
+            ]
         );
         assert_eq!(listeners(Slow(TABLE.as_bytes())), found);
     }

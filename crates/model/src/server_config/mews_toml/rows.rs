@@ -54,6 +54,12 @@ pub(super) const ROOT: &[Row<Draft>] = &[
         "An application pool: when its worker starts, idles, recycles and is given up. A pool that is used and not \
          written has the defaults.",
     ),
+    row(
+        "admin",
+        Kind::Parsed { what: "admin address", example: "\"127.0.0.1:9090\"", read: Draft::read_admin },
+        Words("none"),
+        "Where Prometheus finds metrics, at `/metrics`. Whoever reaches it can read them.",
+    ),
 ];
 
 const SITE: &[Row<SiteDraft>] = &[
