@@ -213,8 +213,16 @@ impl HostBuilder {
         let one = !self.serves;
         let mut host = self.launch();
         let line = host.stderr.wait_for(PATIENCE, |line| line.contains("listening on "));
-        assert!(line.is_some(), "mews does not say that it listens\n{}", host.story());
+        let Some(line) = line else {
+            panic!(
+                "mews does not say that it listens
+{}",
+                host.story()
+            )
+        };
         if one {
+            // The address of metrics comes last.
+            host.ports.sort_by_key(|port| !line.contains(&format!(":{port}")));
             host.descriptors = proc::descriptors(host.supervisor());
         }
         host

@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Host one app folder in the foreground
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// Host the sites and application pools of a configuration file
     Serve(ServeArguments),
     /// Tell how the pools of a running 'mews serve' are
