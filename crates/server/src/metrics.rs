@@ -28,6 +28,11 @@ const LIMITS: &[Limit] = &[
     ("handshakes", |stats| stats.handshake_limit_hits),
     ("connections", |stats| stats.connection_limit_hits),
     ("open_files", |stats| stats.descriptor_limit_hits + stats.accept_failures),
+    ("http2_resets", |stats| stats.http2_reset_floods),
+    ("http2_frames", |stats| stats.http2_frame_floods),
+    ("http2_headers", |stats| stats.http2_header_floods),
+    ("http2_streams", |stats| stats.http2_refused_streams),
+    ("http2_rate", |stats| stats.http2_stalled_streams),
 ];
 
 /// Refusals by HTTP.sys's words.
@@ -54,6 +59,9 @@ impl Server {
         }
         snapshot.level(names::CONNECTIONS, &[], stats.connections);
         snapshot.count(names::ACCEPTED, &[], stats.accepted);
+        snapshot.count(names::HTTP2, &["opened"], stats.http2_connections);
+        snapshot.count(names::HTTP2, &["broken"], stats.http2_errors);
+        snapshot.count(names::HTTP2, &["calmed"], stats.http2_calmed);
         snapshot.count(names::HANDSHAKES, &["ok"], stats.handshakes);
         snapshot.count(names::HANDSHAKES, &["failed"], stats.handshake_failures);
         snapshot.count(names::HANDSHAKES, &["timeout"], stats.handshake_timeouts);

@@ -84,6 +84,8 @@ metrics! {
         "Open connections of clients.";
     ACCEPTED = Counter "mews_connections_accepted_total" &[],
         "Connections that were accepted.";
+    HTTP2 = Counter "mews_http2_connections_total" &["event"],
+        "HTTP/2 connections: opened, broken (the client broke the protocol) or calmed (ended with ENHANCE_YOUR_CALM).";
     HANDSHAKES = Counter "mews_tls_handshakes_total" &["result"],
         "TLS handshakes: ok, failed or timeout.";
     LOG_LINES = Counter "mews_access_log_lines_total" &["result"],
