@@ -126,6 +126,27 @@ fn too_many_crashes_in_a_minute() {
 }
 
 #[test]
+fn after_too_many_crashes_it_is_started_again_when_the_page_says_so() {
+    let host = TestHost::unruly("echo").asp_net_core("rapidFailsPerMinute=\"0\"", "").any_log().start();
+    kill_app(&host, host.unruly_pid());
+    let refused = host.get("/");
+    assert_eq!(refused.status, 502, "{refused:?}");
+    let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{refused:?}");
+    let began = Instant::now();
+    let served = host.wait_status("/", 200, Duration::from_secs(seconds) + PATIENCE);
+    // Whole seconds are named, and clocks are read at different times.
+    assert!(
+        began.elapsed() + Duration::from_secs(2) >= Duration::from_secs(seconds),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(served.json()["target"], "/");
+    host.wait_logged("[1001]", 2);
+    host.stop();
+}
+
+#[test]
 fn of_two_processes_one_goes_on_serving() {
     let host = TestHost::unruly("echo").asp_net_core("processesPerApplication=\"2\"", "").any_log().start();
     let turns = |count: usize| -> Vec<u32> { (0..count).map(|_| host.unruly_pid()).collect() };

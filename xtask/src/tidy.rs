@@ -46,6 +46,8 @@ impl TextFile {
 const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
 /// What .NET's tools write, below `managed`.
 const SKIPPED_MANAGED: [&str; 2] = ["bin", "obj"];
+/// What fuzzing writes.
+const SKIPPED_FUZZ: [&str; 3] = ["fuzz/artifacts", "fuzz/corpus", "fuzz/coverage"];
 
 /// Checks everything.
 ///
@@ -101,7 +103,9 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<TextFile>) -> Result<()> 
 fn is_skipped(path: &Path) -> bool {
     let is_one_of =
         |names: &[&str]| path.file_name().is_some_and(|name| names.iter().any(|other| name == *other));
-    is_one_of(&SKIPPED) || (path.starts_with("managed") && is_one_of(&SKIPPED_MANAGED))
+    is_one_of(&SKIPPED)
+        || (path.starts_with("managed") && is_one_of(&SKIPPED_MANAGED))
+        || SKIPPED_FUZZ.iter().any(|skipped| path == Path::new(skipped))
 }
 
 #[cfg(test)]
@@ -116,12 +120,14 @@ mod tests {
     #[test]
     fn programs_of_ours_are_not_skipped() {
         assert!(
-            ["managed/apps/bin", "managed/obj", "fuzz/target", ".git"]
+            ["managed/apps/bin", "managed/obj", "fuzz/target", "fuzz/corpus", ".git"]
                 .iter()
                 .all(|path| is_skipped(Path::new(path)))
         );
         assert!(
-            ["tests/src/bin", "docs/obj", "managed/apps"].iter().all(|path| !is_skipped(Path::new(path)))
+            ["tests/src/bin", "docs/obj", "managed/apps", "crates/model/tests/corpus"]
+                .iter()
+                .all(|path| !is_skipped(Path::new(path)))
         );
     }
 }
