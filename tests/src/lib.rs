@@ -21,6 +21,7 @@ mod busy;
 mod constant_load;
 mod host;
 mod http;
+mod kerberos;
 mod load;
 mod output;
 mod paths;
@@ -37,6 +38,7 @@ pub use host::{
     variables,
 };
 pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_lines, is_cut, raw};
+pub use kerberos::{Mechanism, Realm, Tokens};
 pub use load::Load;
 pub use output::Capture;
 pub use paths::{dotnet_root, mcp, unruly};

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 /// A program, or one of several that do the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tool {
-    /// Any one of these on `PATH` will do.
+    /// Any one of these on `PATH`, or at this place, will do.
     programs: &'static [&'static str],
     /// The package of Debian and Ubuntu that has it.
     package: &'static str,
@@ -18,7 +18,7 @@ const H2LOAD: Tool =
     Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
 
 /// What the end-to-end tests drive.
-pub(crate) const FOR_TESTS: [Tool; 4] = [
+pub(crate) const FOR_TESTS: [Tool; 9] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
     Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
     H2LOAD,
@@ -26,6 +26,23 @@ pub(crate) const FOR_TESTS: [Tool; 4] = [
         programs: &["chromium", "chromium-browser", "google-chrome"],
         package: "chromium",
         purpose: "the browser test",
+    },
+    Tool { programs: &["krb5kdc"], package: "krb5-kdc", purpose: "a Kerberos realm" },
+    Tool {
+        programs: &["kadmin.local"],
+        package: "krb5-admin-server",
+        purpose: "users and keys of that realm",
+    },
+    Tool { programs: &["kinit"], package: "krb5-user", purpose: "tickets" },
+    Tool {
+        programs: &["/usr/lib/python3/dist-packages/gssapi/__init__.py"],
+        package: "python3-gssapi",
+        purpose: "tokens, one by one",
+    },
+    Tool {
+        programs: &["/etc/gss/mech.d/mech.ntlmssp.conf"],
+        package: "gss-ntlmssp",
+        purpose: "handshakes of several steps",
     },
 ];
 
@@ -46,7 +63,7 @@ pub(crate) const CADDY: Tool =
 /// # Errors
 /// One is missing and cannot be installed from here; the text says what to install.
 pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
-    let missing = missing(tools, |program| on_path(program).is_some());
+    let missing = missing(tools, is_there);
     if missing.is_empty() {
         return Ok(());
     }
@@ -64,10 +81,16 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
     let apt = || Step::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive");
     apt().args(["update", "--quiet"]).cure("are the package sources of this machine reachable?").capture()?;
     apt().args(command.split(' ').skip(1)).cure("install these packages by hand").capture()?;
-    match self::missing(tools, |program| on_path(program).is_some()).first() {
+    match self::missing(tools, is_there).first() {
         None => Ok(()),
         Some(tool) => bail!("{} was installed, but none of {:?} is on PATH", tool.package, tool.programs),
     }
+}
+
+/// Whether a program is on `PATH`, or a file at its place.
+fn is_there(program: &str) -> bool {
+    let path = std::path::Path::new(program);
+    if path.is_absolute() { path.is_file() } else { on_path(program).is_some() }
 }
 
 fn missing(tools: &[Tool], is_there: impl Fn(&str) -> bool) -> Vec<&Tool> {

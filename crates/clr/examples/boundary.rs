@@ -264,6 +264,7 @@ fn request(
         content_length: None,
         request_id: number,
         parse_start_ns: 1,
+        user: b"",
         parse_end_ns: 2,
         connection: &connection,
     };

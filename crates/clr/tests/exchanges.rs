@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, mpsc};
 
-use mews_clr::abi::{AlreadyInstalled, Dispatched, HostInfo, RawExchange, Report, Runtime, status};
+use mews_clr::abi::{AlreadyInstalled, Dispatched, HostInfo, RawExchange, Report, Runtime, VERSION, status};
 use support::{Fake, FakeHost, Inner, World, fill_head, open, request, told, world};
 
 #[test]
@@ -78,11 +78,11 @@ fn before_the_server_starts(world: &World) {
     assert_eq!(world.runtime.active(), 0);
     assert!(!world.runtime.stop(), "there is nobody to stop yet");
     let mut old = support::callbacks();
-    old.version = 2;
+    old.version = VERSION + 1;
     // SAFETY: the structure is valid during the call.
     let start = |callbacks| unsafe { (world.managed.table.server_start)(callbacks) };
     assert_eq!(start(&raw const old), status::UNSUPPORTED);
-    old.version = 1;
+    old.version = VERSION;
     old.size = 48;
     assert_eq!(start(&raw const old), status::UNSUPPORTED);
     old.size = 56;

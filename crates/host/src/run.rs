@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         environment: arguments.folder.environment.clone(),
         urls: arguments.folder.urls.clone(),
         args: arguments.args.clone(),
+        sign_in: arguments.sign_in.settings(),
         io_threads: arguments.io_threads,
         edge: arguments.edge.spec().map_err(Fatal::configuration)?,
         ..SiteOptions::default()

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod articles;
+pub mod authentication;
 pub mod diagnostic;
 pub mod environment;
 pub mod expand;

@@ -44,6 +44,12 @@ pub struct Status {
 impl StatusCode {
     /// Malformed request.
     pub const BAD_REQUEST: Self = Self::new(400, 0);
+    /// Name, password or token were not accepted.
+    pub const LOGON_FAILED: Self = Self::new(401, 1);
+    /// The request needs a user, and none of the schemes was used.
+    pub const SIGN_IN_REQUIRED: Self = Self::new(401, 2);
+    /// The user may not send the request.
+    pub const FORBIDDEN: Self = Self::new(403, 0);
     /// The address needs HTTPS.
     pub const SSL_REQUIRED: Self = Self::new(403, 4);
     /// The client's address is refused.
@@ -198,6 +204,9 @@ mod tests {
     fn every_name_has_its_row() {
         for code in [
             StatusCode::BAD_REQUEST,
+            StatusCode::LOGON_FAILED,
+            StatusCode::SIGN_IN_REQUIRED,
+            StatusCode::FORBIDDEN,
             StatusCode::SSL_REQUIRED,
             StatusCode::HIDDEN_SEGMENT,
             StatusCode::REQUEST_TIMEOUT,

@@ -3,6 +3,7 @@
 //!
 //! No policy: who is started when, and what an exit means, is decided elsewhere.
 
+pub mod accounts;
 pub mod cgroup;
 pub mod child;
 pub mod confinement;
@@ -22,3 +23,5 @@ mod sys;
 pub mod systemd;
 #[cfg(test)]
 mod testing;
+
+pub use sys::gssapi;

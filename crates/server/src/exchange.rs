@@ -8,12 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use mews_model::authentication::Identity;
+
 use crate::access::Account;
 use crate::application::Application;
 use crate::clock;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
-use crate::headers::{HeaderBlock, HeaderBlockRef};
+use crate::headers::{HeaderBlock, HeaderBlockRef, known};
 use crate::http1::Conn;
 use crate::http2::Connection;
 use crate::reactor::Shard;
@@ -32,6 +34,12 @@ pub struct ResponseHead<'a> {
     pub content_length: Option<u64>,
     /// Close the connection afterwards.
     pub close: bool,
+}
+
+impl ResponseHead<'static> {
+    /// A bare 200.
+    pub(crate) const OK: Self =
+        Self { status: 200, reason: b"", headers: HeaderBlockRef::EMPTY, content_length: None, close: false };
 }
 
 /// What a read of the request body gave.
@@ -81,12 +89,33 @@ pub struct Exchange {
     has_body: bool,
     upgradable: bool,
     tag: AtomicU64,
-    attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
+    attachment: OnceLock<Box<Attached>>,
+    user: OnceLock<Arc<Identity>>,
+    extras: OnceLock<Box<Extras>>,
     /// The response is complete, or the handler knows that the client is gone.
     over: AtomicBool,
     upgraded: AtomicBool,
     /// When the handler was entered, in coarse milliseconds; 0 = not yet, `RETURNED` = it has returned.
     entered: AtomicU64,
+    /// Another thread goes on with it: that the handler has returned means nothing.
+    deferred: AtomicBool,
+}
+
+/// One state of a handler, and what others have attached after it.
+struct Attached {
+    state: Arc<dyn Any + Send + Sync>,
+    next: OnceLock<Box<Attached>>,
+}
+
+/// What the host adds to the response's head, whoever makes it.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// `WWW-Authenticate` of a 401.
+    pub(crate) challenges: Vec<String>,
+    /// `WWW-Authenticate` of any other answer: what proves the host to the client.
+    pub(crate) proof: Option<String>,
+    /// `Persistent-Auth`.
+    pub(crate) persistent: Option<bool>,
 }
 
 const RETURNED: u64 = u64::MAX;
@@ -139,9 +168,12 @@ impl Exchange {
             upgradable,
             tag: AtomicU64::new(0),
             attachment: OnceLock::new(),
+            user: OnceLock::new(),
+            extras: OnceLock::new(),
             over: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             entered: AtomicU64::new(0),
+            deferred: AtomicBool::new(false),
         }
     }
 
@@ -175,20 +207,65 @@ impl Exchange {
         self.tag.store(tag, Ordering::Release);
     }
 
-    /// Keeps the handler's own state with the exchange, as long as anybody holds the exchange. Only the first is kept. It
-    /// must not hold the exchange before [`Handler::run`] is called, which may not happen.
+    /// Keeps a handler's own state with the exchange, as long as anybody holds the exchange. Of each type only the first is
+    /// kept. It must not hold the exchange before [`Handler::run`] is called, which may not happen.
     pub fn attach(&self, state: Arc<dyn Any + Send + Sync>) {
-        let _ = self.attachment.set(state);
+        let mut place = &self.attachment;
+        let mut new = Box::new(Attached { state, next: OnceLock::new() });
+        while let Err(refused) = place.set(new) {
+            new = refused;
+            match place.get() {
+                Some(attached) => place = &attached.next,
+                None => return,
+            }
+        }
     }
 
-    /// What was attached, if it is a `T`.
+    fn attached(&self) -> impl Iterator<Item = &Arc<dyn Any + Send + Sync>> {
+        std::iter::successors(self.attachment.get(), |attached| attached.next.get())
+            .map(|attached| &attached.state)
+    }
+
+    /// What was attached, if there is a `T`.
     pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.attachment.get().and_then(|state| state.downcast_ref())
+        self.attached().find_map(|state| state.downcast_ref())
     }
 
     /// The same, shared.
     pub fn attachment_arc<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.attachment.get().and_then(|state| state.clone().downcast().ok())
+        self.attached().find_map(|state| state.clone().downcast().ok())
+    }
+
+    /// Who sends the request, if somebody has signed in.
+    pub fn user(&self) -> Option<&Arc<Identity>> {
+        self.user.get()
+    }
+
+    /// Says who sends the request; once, before the handler that wants to know is prepared.
+    pub(crate) fn sign_in(&self, user: Arc<Identity>) {
+        self.set_user(&user.name);
+        let _ = self.user.set(user);
+    }
+
+    /// Adds to the response's head; once.
+    pub(crate) fn add(&self, extras: Extras) {
+        let _ = self.extras.set(Box::new(extras));
+    }
+
+    /// Whether state can be kept with the connection: every request on it is from the same client.
+    pub(crate) fn has_connection_state(&self) -> bool {
+        carried!(self, state()).is_some()
+    }
+
+    /// The state kept with the connection, made if there is none.
+    pub(crate) fn connection_state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+        let state = carried!(self, state())?.get_or_init(|| Arc::new(make()));
+        state.clone().downcast().ok()
+    }
+
+    /// The state kept with the connection, if there is any.
+    pub(crate) fn known_connection_state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        carried!(self, state())?.get()?.clone().downcast().ok()
     }
 
     /// Whether `upgrade` can succeed for this request.
@@ -230,7 +307,7 @@ impl Exchange {
         first: &[u8],
         extra: &[u8],
     ) -> Result<Written, Gone> {
-        carried!(self, write(self.seq, head, first, extra))
+        self.dressed(head, |head| carried!(self, write(self.seq, head, first, extra)))
     }
 
     /// Sends `count` bytes of `file` from `offset`, behind everything written so far, without copying
@@ -242,7 +319,7 @@ impl Exchange {
         offset: u64,
         count: u64,
     ) -> Result<bool, Gone> {
-        carried!(self, send_file(self.seq, head, file, offset, count))
+        self.dressed(head, |head| carried!(self, send_file(self.seq, head, file, offset, count)))
     }
 
     /// Completes the response with `last` and, where the framing allows it, `trailers`. Fewer bytes than
@@ -255,7 +332,7 @@ impl Exchange {
     ) -> Result<(), Gone> {
         // Before the bytes leave: the client may close at once, and that is no abort.
         self.over.store(true, Ordering::Release);
-        carried!(self, finish(self.seq, head, last, trailers))
+        self.dressed(head, |head| carried!(self, finish(self.seq, head, last, trailers)))
     }
 
     /// Answers 101 with `head` and turns the connection into raw bytes both ways; an extended CONNECT of HTTP/2 is answered
@@ -264,7 +341,9 @@ impl Exchange {
         if !self.upgradable {
             return Err(UpgradeError::NotUpgradable);
         }
-        carried!(self, upgrade(self.seq, head))?;
+        self.dressed(Some(head), |head| {
+            carried!(self, upgrade(self.seq, head.unwrap_or(&ResponseHead::OK)))
+        })?;
         self.upgraded.store(true, Ordering::Release);
         Ok(())
     }
@@ -318,6 +397,54 @@ impl Exchange {
         self.application.handler()
     }
 
+    /// Calls `send` with the head, to which everything is added that the host has to say itself.
+    fn dressed<R>(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        send: impl FnOnce(Option<&ResponseHead<'_>>) -> R,
+    ) -> R {
+        match self.extras.get() {
+            Some(extras) if !self.response_started() => {
+                let head = head.unwrap_or(&ResponseHead::OK);
+                let headers = extras.added(head);
+                send(Some(&ResponseHead { headers: headers.as_ref(), ..*head }))
+            }
+            _ => send(head),
+        }
+    }
+
+    /// Within [`Handler::run`]: the exchange will be gone on with by [`Exchange::defer`].
+    pub(crate) fn set_deferred(&self) {
+        self.deferred.store(true, Ordering::Release);
+        self.entered.store(0, Ordering::Release);
+    }
+
+    /// Goes on with the exchange on a thread of the pool, where `work` may block. Until it calls [`Exchange::hand_on`],
+    /// the client's leaving is not told to the handler unless the connection ends.
+    pub(crate) fn defer(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>) + Send + 'static) {
+        self.set_deferred();
+        let exchange = self.clone();
+        carried!(self, threads()).run(move || {
+            if catch_unwind(AssertUnwindSafe(|| work(&exchange))).is_err() {
+                let request_id = exchange.request_id;
+                tracing::error!(
+                    request_id,
+                    "the handler panicked; an unfinished response becomes 500 or a reset"
+                );
+            }
+            exchange.entered.store(RETURNED, Ordering::Release);
+            carried!(exchange, look_for_abort());
+        });
+    }
+
+    /// Within the work of [`Exchange::defer`]: runs the handler that is to answer.
+    pub(crate) fn hand_on(self: &Arc<Self>, run: impl FnOnce(&Arc<Self>)) {
+        if carried!(self, is_open(self.seq)) {
+            self.entered.store(clock::coarse_ms(), Ordering::Release);
+            run(self);
+        }
+    }
+
     /// Calls the handler, unless nothing can be answered any more.
     pub(crate) fn run(self: &Arc<Self>) {
         if carried!(self, is_open(self.seq)) {
@@ -329,7 +456,9 @@ impl Exchange {
                 );
             }
         }
-        self.entered.store(RETURNED, Ordering::Release);
+        if !self.deferred.load(Ordering::Acquire) {
+            self.entered.store(RETURNED, Ordering::Release);
+        }
     }
 
     /// Tells the handler that the client is gone, unless it knows or the response is complete. `false`:
@@ -352,6 +481,27 @@ impl Exchange {
         if !self.over.swap(true, Ordering::AcqRel) {
             self.handler().aborted(self);
         }
+    }
+}
+
+impl Extras {
+    /// The head's fields with those that are added.
+    fn added(&self, head: &ResponseHead<'_>) -> HeaderBlock {
+        let mut headers = HeaderBlock::copy(head.headers);
+        let own =
+            head.headers.iter().flatten().any(|field| field.name.eq_ignore_ascii_case(b"WWW-Authenticate"));
+        if head.status == 401 {
+            // An app that has a challenge of its own gets the host's beside it, as with IIS.
+            for challenge in &self.challenges {
+                headers.push_known(known::WWW_AUTHENTICATE, challenge.as_bytes());
+            }
+        } else if let Some(proof) = self.proof.as_ref().filter(|_| !own) {
+            headers.push_known(known::WWW_AUTHENTICATE, proof.as_bytes());
+        }
+        if let Some(persistent) = self.persistent {
+            headers.push(b"Persistent-Auth", if persistent { b"true" } else { b"false" });
+        }
+        headers
     }
 }
 

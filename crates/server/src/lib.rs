@@ -15,6 +15,7 @@
 //! | `access` | the account of each request, and the access log |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
 //! | `forward` | a handler that forwards requests to a server on loopback |
+//! | `authentication` | signing in, and who may send which request, before another handler |
 //! | `filter` | request filtering and URL rewriting before another handler |
 //! | `peek` | whom a connection is for, from bytes that are left to be read |
 //! | `pages` | a handler that answers everything with one page |
@@ -22,6 +23,7 @@
 
 mod access;
 mod application;
+pub mod authentication;
 mod clock;
 mod config;
 mod dispatch;
@@ -49,6 +51,7 @@ pub mod tls;
 
 pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
 pub use application::{Application, Router};
+pub use authentication::{AuthenticationHandler, AuthenticationOptions, Authority};
 pub use config::{Http2, Http2Limits, Limits, Listener, MinDataRate, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};

@@ -38,6 +38,9 @@ internal sealed class HostFacts
 
     internal bool WebSockets { get; private init; }
 
+    /// <summary>Whether users can sign in at the host.</summary>
+    internal bool SignIn { get; private init; }
+
     /// <summary>Reads the facts from the attached table.</summary>
     internal static unsafe HostFacts Read()
     {
@@ -57,6 +60,7 @@ internal sealed class HostFacts
             ApplicationId = Native.Text(info->application_id, info->application_id_len),
             ConfigPath = Native.Text(info->config_path, info->config_path_len),
             Version = Native.Text(info->version, info->version_len),
+            SignIn = (info->flags & (HostFlags.WindowsAuthentication | HostFlags.BasicAuthentication)) != 0,
             WebSockets = (info->flags & HostFlags.WebSockets) != 0,
         };
     }

@@ -74,6 +74,7 @@ internal sealed class MewsServer : IServer
             Logger = Logger,
             AllowSynchronousIO = _options.AllowSynchronousIO,
             MaxRequestBodySize = _options.MaxRequestBodySize,
+            AutomaticAuthentication = _options.AutomaticAuthentication,
         };
 
         // Before the first request can come: from now on a failure is no failure to start any more.

@@ -18,6 +18,9 @@ internal sealed class ServerSettings
     /// <summary>The limit each request begins with, in bytes; null when there is none.</summary>
     internal required long? MaxRequestBodySize { get; init; }
 
+    /// <summary>Whether a user who has signed in is <c>HttpContext.User</c> without being asked for.</summary>
+    internal required bool AutomaticAuthentication { get; init; }
+
     /// <summary>Whether a connection stays open after a request with both Content-Length and a chunked body.</summary>
     internal bool KeepAliveAfterBothLengths { get; } =
         AppContext.TryGetSwitch("Microsoft.AspNetCore.Server.IIS.AllowKeepAliveAfterCLTE", out bool on) && on;

@@ -75,7 +75,8 @@ impl Memory {
     {
         let tls = request.connection.tls;
         let (sni, certificate) = tls.map_or((&[][..], &[][..]), |t| (t.sni, t.client_certificate));
-        let mut needed = request.method.len() + request.target.len() + sni.len() + certificate.len();
+        let mut needed = request.method.len() + request.target.len();
+        needed += sni.len() + certificate.len() + request.user.len();
         let mut count = 0usize;
         for header in request.headers.clone() {
             needed = needed.saturating_add(header.name.len()).saturating_add(header.value.len());
@@ -109,6 +110,8 @@ impl Memory {
             client_certificate_len: certificate.len() as u32,
             ..fixed
         };
+        raw.user.store(text.put(request.user)?, Relaxed);
+        raw.user_len.store(request.user.len() as u32, Relaxed);
         for (at, header) in request.headers.clone().into_iter().enumerate() {
             let header = text.header(header.name, header.value, header.known)?;
             self.headers.put(at, &[header]).ok_or(OpenError::TooLarge)?;
@@ -251,6 +254,7 @@ mod tests {
             request_id: 1,
             parse_start_ns: 0,
             parse_end_ns: 0,
+            user: b"",
             connection: &connection,
         };
         let result = memory.lay(&raw, &request);

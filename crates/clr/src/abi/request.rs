@@ -41,6 +41,8 @@ pub struct Request<'a, H> {
     pub parse_start_ns: i64,
     /// When the head was complete.
     pub parse_end_ns: i64,
+    /// Who sends it, in the form of the specification ("The user"); empty when nobody has signed in.
+    pub user: &'a [u8],
     /// The connection it came on.
     pub connection: &'a Connection<'a>,
 }

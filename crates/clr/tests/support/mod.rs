@@ -226,7 +226,7 @@ pub fn world() -> World {
 pub fn callbacks() -> ManagedCallbacks {
     ManagedCallbacks {
         size: 56,
-        version: 1,
+        version: mews_clr::abi::VERSION,
         on_request: Some(on_request),
         on_body_ready: Some(on_body_ready),
         on_writable: Some(on_writable),
@@ -261,6 +261,7 @@ pub fn open(runtime: &Runtime<Fake>, target: &str, fake: &Fake) -> u64 {
         request_id: IDS.fetch_add(1, SeqCst),
         parse_start_ns: 1,
         parse_end_ns: 2,
+        user: b"",
         connection: &connection,
     };
     runtime.open(&request, fake.clone()).unwrap()

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use mews_model::HostingModel;
+use mews_model::authentication::Schemes;
 use mews_model::environment::{Changes, Inherited, Parts, app_environment};
 use mews_model::lifecycle::Limits;
-use mews_model::web_config;
+use mews_model::web_config::{self, WebConfig};
 use mews_process::confinement::Confinement;
 
 use super::environment;
@@ -18,6 +19,7 @@ use crate::control::{
     AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
 };
 use crate::isolation::Isolated;
+use crate::worker::in_process::launch::server_assembly;
 
 /// `startupTimeLimit` when nothing says otherwise.
 const STARTUP_LIMIT: Duration = Duration::from_secs(120);
@@ -30,8 +32,12 @@ const RAPID_FAILS: u64 = 10;
 /// What an out-of-process worker needs beyond its processes' limit: to kill them and to finish its connections.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
+/// The schemes of an app whose configuration says nothing.
+const ANONYMOUS: Authentication = Authentication { anonymous: true, windows: false, basic: false };
+
 /// What makes stock ASP.NET Core take the port and check the pairing token.
 const INTEGRATION: &str = "Microsoft.AspNetCore.Server.IISIntegration";
+const STARTUP_HOOKS: &str = "DOTNET_STARTUP_HOOKS";
 const STARTUP_ASSEMBLIES: &str = "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES";
 
 /// Inherited variables that say where *we* listen, or that each start of a process sets.
@@ -94,7 +100,11 @@ pub(super) fn make(
     let app = app_spec(&base, options, folder);
     let isolated = Isolated::of(&app.app_pool, options, inherited).map_err(ResolveError::Other)?;
     isolated.reaches(folder).map_err(ResolveError::Other)?;
-    let changes = changes(&app, base.model, options, configured, inherited, &isolated);
+    let signs_in =
+        app.authentication != Authentication { anonymous: app.authentication.anonymous, ..ANONYMOUS };
+    let hook = (signs_in && base.model == HostingModel::OutOfProcess).then(server_assembly).transpose();
+    let hook = hook.map_err(ResolveError::Other)?;
+    let changes = changes(&app, base.model, hook.as_deref(), options, configured, inherited, &isolated);
     let rules = rules::site(base.config.as_ref(), options, folder, inherited);
     let shadow_copies = settings::shadow_copies(module, base.model, folder, inherited);
     let app = AppSpec { rules, shadow_copies, ..app };
@@ -158,13 +168,23 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
         name,
         max_request_body: Some(config.map_or(web_config::DEFAULT_CONTENT_LENGTH, |c| c.max_content_length)),
         web_sockets: config.is_none_or(|config| config.web_sockets),
-        authentication: Authentication { anonymous: true, windows: false, basic: false },
+        authentication: config.map_or(ANONYMOUS, authentication),
         startup_limit: module.map_or(STARTUP_LIMIT, |module| module.startup_time_limit),
         stack_size: module.and_then(|module| module.settings.stack_size),
         rules: SiteRules::default(),
         shadow_copies: None,
         handler_settings: module.map_or_else(Vec::new, |module| module.handler_settings.clone()),
         io_threads: options.io_threads,
+    }
+}
+
+/// What the app is told of its schemes.
+fn authentication(config: &WebConfig) -> Authentication {
+    let schemes = Schemes::of(config);
+    Authentication {
+        anonymous: schemes.anonymous,
+        windows: schemes.windows.is_some() || schemes.certificates.is_some(),
+        basic: schemes.basic.is_some(),
     }
 }
 
@@ -191,6 +211,7 @@ pub(super) fn environment_name(options: &SiteOptions) -> Option<(String, String)
 fn changes(
     app: &AppSpec,
     model: HostingModel,
+    hook: Option<&Path>,
     options: &SiteOptions,
     configured: &[(String, String)],
     inherited: &Inherited,
@@ -218,6 +239,7 @@ fn changes(
         }
         HostingModel::OutOfProcess => {
             computed.extend(process_variables(app, configured, inherited));
+            computed.extend(hook.map(|hook| startup_hooks(hook, configured, inherited)));
             withheld.extend(WITHHELD);
         }
     }
@@ -244,6 +266,16 @@ fn process_variables(
         variables.push((STARTUP_ASSEMBLIES.to_owned(), assemblies.join(";")));
     }
     variables
+}
+
+/// What brings our assembly into an app whose users sign in at the host; it takes itself out of the variable again.
+fn startup_hooks(hook: &Path, configured: &[(String, String)], inherited: &Inherited) -> (String, String) {
+    let own = configured.iter().find(|(name, _)| name.eq_ignore_ascii_case(STARTUP_HOOKS));
+    let others =
+        own.map(|(_, value)| value.as_str()).or_else(|| inherited.get(STARTUP_HOOKS)).unwrap_or_default();
+    let ours = hook.to_string_lossy();
+    let all = if others.is_empty() { ours.into_owned() } else { format!("{ours}:{others}") };
+    (STARTUP_HOOKS.to_owned(), all)
 }
 
 fn configured_variables(changes: &Changes) -> ConfiguredVariables {

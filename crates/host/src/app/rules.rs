@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use mews_model::authentication::{Gate, Schemes};
 use mews_model::environment::{Inherited, detailed_errors};
 use mews_model::web_config::{ErrorMode, WebConfig};
 
 use super::plan::environment_name;
 use super::site::SiteOptions;
-use crate::control::{AnswerRules, Audience, SiteRules};
+use crate::control::{AccessRules, AnswerRules, Audience, SiteRules};
 
 /// Names a page with more help, for failure pages.
 const LINK: &str = "ANCM_ADDITIONAL_ERROR_PAGE_LINK";
@@ -21,7 +22,19 @@ pub(super) fn site(
 ) -> SiteRules {
     let answers = answers(config, options, folder, inherited);
     let Some(config) = config else { return SiteRules { answers, ..SiteRules::default() } };
-    SiteRules { filtering: config.request_filtering.clone(), rewrite: config.rewrite.clone(), answers }
+    let security = &config.security;
+    let access = AccessRules {
+        schemes: Schemes::of(config),
+        gate: Gate { addresses: security.addresses.clone(), access: security.access },
+        authorization: security.authorization.clone(),
+        settings: options.sign_in.clone(),
+    };
+    SiteRules {
+        filtering: config.request_filtering.clone(),
+        rewrite: config.rewrite.clone(),
+        access,
+        answers,
+    }
 }
 
 /// How the host answers for an app by itself.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mews_model::authentication::{Schemes, SignInSettings};
 use mews_model::environment::Inherited;
 use mews_model::server_config::{Application, Isolation, Pool, Site as ConfiguredSite};
 use mews_model::web_config::{self, Problems, WebConfig};
@@ -32,6 +33,8 @@ pub(crate) struct SiteOptions {
     pub(crate) urls: Option<String>,
     /// For the app.
     pub(crate) args: Vec<String>,
+    /// Where keys are and how names look.
+    pub(crate) sign_in: SignInSettings,
     /// Threads that serve connections.
     pub(crate) io_threads: Option<u16>,
     /// What stands between clients and the app.
@@ -225,7 +228,7 @@ impl Site {
         })?;
         let name = path.to_string_lossy();
         let (config, diagnostics) = web_config::read(&name, &bytes).map_err(ResolveError::WebConfig)?;
-        let mut warnings: Vec<String> = diagnostics.iter().map(mews_model::Diagnostic::one_line).collect();
+        let warnings: Vec<String> = diagnostics.iter().map(mews_model::Diagnostic::one_line).collect();
         let Some(module) = &config.asp_net_core else {
             return Err(other(
                 StatusCode::BAD_CONFIGURATION,
@@ -233,23 +236,16 @@ impl Site {
                 "Publish the app again; or name its .dll instead of the folder.",
             ));
         };
-        if config.authentication.anonymous == Some(false) {
-            // Serving such an app without a user would open what was closed.
+        let schemes = Schemes::of(&config);
+        if !schemes.anonymous && !schemes.any() {
             return Err(other(
                 StatusCode::BAD_CONFIGURATION,
                 format!(
-                    "{name} disables anonymousAuthentication, and this version cannot authenticate users."
+                    "{name} disables anonymousAuthentication and enables no scheme that users could sign in with."
                 ),
-                "Enable anonymousAuthentication if the app may be used without signing in.",
+                "Enable windowsAuthentication, basicAuthentication or iisClientCertificateMappingAuthentication; or \
+                 anonymousAuthentication, if the app may be used without signing in.",
             ));
-        }
-        for (set, scheme) in [
-            (config.authentication.windows, "windowsAuthentication"),
-            (config.authentication.basic, "basicAuthentication"),
-        ] {
-            if set == Some(true) {
-                warnings.push(format!("{name} enables {scheme}, which is not available in this version"));
-            }
         }
         let launcher = web_config::launcher(module, |variable| inherited.get(variable).map(str::to_owned));
         let model = module.hosting_model.unwrap_or(HostingModel::OutOfProcess);

@@ -6,6 +6,7 @@ mod explain;
 mod folder;
 mod run;
 mod serve;
+mod sign_in;
 
 use clap::{Parser, Subcommand};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::FolderOptions;
+use super::sign_in::SignInOptions;
 use crate::edge::EdgeOptions;
 use crate::log::LogFormat;
 use crate::tls::TlsOptions;
@@ -33,6 +34,9 @@ pub(crate) struct RunArguments {
     /// Address where Prometheus finds metrics, at /metrics
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) admin: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) sign_in: SignInOptions,
 
     /// Threads that serve connections [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use mews_model::authentication::{Gate, Schemes, SignInSettings};
 use mews_model::filtering::RequestFiltering;
 use mews_model::rewrite::RewriteConfig;
-use mews_model::web_config::HttpErrors;
+use mews_model::web_config::{AuthorizationRule, HttpErrors};
 use serde::{Deserialize, Serialize};
 
 /// The rules of one app.
@@ -14,8 +15,33 @@ pub(crate) struct SiteRules {
     pub(crate) filtering: RequestFiltering,
     /// `rewrite` and `httpRedirect`.
     pub(crate) rewrite: RewriteConfig,
+    /// Who may send requests.
+    pub(crate) access: AccessRules,
     /// The host's own answers.
     pub(crate) answers: AnswerRules,
+}
+
+/// Who may send requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessRules {
+    /// How users sign in.
+    pub(crate) schemes: Schemes,
+    /// `ipSecurity` and `access`.
+    pub(crate) gate: Gate,
+    /// `authorization`.
+    pub(crate) authorization: Vec<AuthorizationRule>,
+    /// Where the keys are and how names look.
+    pub(crate) settings: SignInSettings,
+}
+
+impl AccessRules {
+    /// Whether requests must be looked at.
+    pub(crate) fn is_needed(&self) -> bool {
+        !self.schemes.anonymous
+            || self.schemes.any()
+            || !self.gate.is_open()
+            || !self.authorization.is_empty()
+    }
 }
 
 /// How the host's own answers look.

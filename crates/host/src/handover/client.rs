@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mews_server::tls::ServerCertificate;
 use mews_server::{Client, TlsInfo};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ struct TlsSpec {
     server_name: String,
     /// In base64.
     client_certificate: Option<String>,
+    /// What a sign-in over the connection can be bound to; in base64.
+    end_point: Option<String>,
     legs_ns: [i64; 4],
 }
 
@@ -34,6 +37,7 @@ impl From<Client> for ClientSpec {
             cipher_suite: tls.cipher_suite,
             server_name: tls.server_name.clone(),
             client_certificate: tls.client_certificate.as_deref().map(|der| STANDARD.encode(der)),
+            end_point: tls.end_point().map(|bytes| STANDARD.encode(bytes)),
             legs_ns: tls.legs_ns,
         });
         Self { listener: client.listener, remote: client.remote, local: client.local, tls }
@@ -43,12 +47,14 @@ impl From<Client> for ClientSpec {
 impl From<ClientSpec> for Client {
     fn from(spec: ClientSpec) -> Self {
         let tls = spec.tls.map(|tls| {
-            let certificate = tls.client_certificate.and_then(|text| STANDARD.decode(text).ok());
+            let decoded = |text: Option<String>| text.and_then(|text| STANDARD.decode(text).ok());
+            let (certificate, end_point) = (decoded(tls.client_certificate), decoded(tls.end_point));
             Arc::new(TlsInfo {
                 protocol: tls.protocol,
                 cipher_suite: tls.cipher_suite,
                 server_name: tls.server_name,
                 client_certificate: certificate.map(Vec::into_boxed_slice),
+                server_certificate: end_point.map(ServerCertificate::elsewhere),
                 legs_ns: tls.legs_ns,
             })
         });
@@ -67,6 +73,7 @@ mod tests {
             cipher_suite: 0x1301,
             server_name: "shop.example".into(),
             client_certificate: Some(Box::from([0xff_u8, 0, 1])),
+            server_certificate: Some(ServerCertificate::elsewhere(vec![7, 0xfe])),
             legs_ns: [1, 2, 3, 4],
         };
         let client = Client {

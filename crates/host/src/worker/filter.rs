@@ -8,11 +8,12 @@ use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
 use mews_server::{Application, FilterHandler, FilterOptions, Handler, Limits};
 
+use super::authentication::authenticated;
 use super::pages;
 use crate::control::AppSpec;
 use crate::edge::Edge;
 
-/// The handler with the app's rules before it.
+/// The handler with the app's rules before it: filtering and rewriting first, then who may send the request.
 ///
 /// # Errors
 /// A rule that cannot be compiled. Reading `web.config` finds these first; this is for what it cannot have seen.
@@ -32,7 +33,7 @@ pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn
         files: Box::new(Folder { root: app.physical_path.to_string_lossy().into_owned() }),
         pages: Box::new(move |refusal| pages::refusal(refusal, &answers)),
     };
-    Ok(Arc::new(FilterHandler::new(inner, options)))
+    Ok(Arc::new(FilterHandler::new(authenticated(inner, app), options)))
 }
 
 /// The app as the server sees it; `handler` has the app's rules before it.

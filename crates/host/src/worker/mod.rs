@@ -1,5 +1,6 @@
 //! The worker process: one role, on the sockets it was handed.
 
+mod authentication;
 mod control;
 mod filter;
 pub(crate) mod in_process;

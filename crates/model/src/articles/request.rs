@@ -2,7 +2,6 @@
 
 use crate::status::{Status, StatusCode};
 
-const LATER: &str = "This version does not enforce it yet; the number is reserved with its meaning in IIS.";
 const ACCESS: &[&str] = &["The log names the request and the rule.", "`mews check` reads the same section."];
 const FILTERED: &[&str] = &[
     "The page names the rule; the log also names the request, at most once a second for each rule.",
@@ -26,6 +25,52 @@ pub(super) const ROWS: &[Status] = &[
         never: None,
     },
     Status {
+        code: StatusCode::LOGON_FAILED,
+        title: "Sign-in failed",
+        cause: "The credentials that came with the request were not accepted.",
+        cure: "Check user name and password, or get a new Kerberos ticket. The log of the host says what was wrong.",
+        when: &[
+            "A Kerberos ticket has expired, is for another service, was used before, or the clocks differ by more than five \
+             minutes.",
+            "User name and password of Basic authentication are wrong.",
+            "A handshake of several steps took too long, or changed its connection.",
+        ],
+        more: &[
+            "The log says why, at most once a second for each cause.",
+            "`klist` on the client shows its tickets, `klist -k FILE` the keys of a keytab.",
+        ],
+        see: &["401.2", "system.webServer/security/authentication", "--keytab"],
+        never: None,
+    },
+    Status {
+        code: StatusCode::SIGN_IN_REQUIRED,
+        title: "Sign-in required",
+        cause: "The address may only be used by signed-in users.",
+        cure: "Sign in when the browser asks, or let the browser sign in by itself by adding the site to its list of \
+               trusted servers.",
+        when: &[
+            "web.config disables `anonymousAuthentication` and the request has no credentials of an enabled scheme.",
+            "A rule of `security/authorization` denies anonymous users.",
+        ],
+        more: &["The `WWW-Authenticate` fields of the answer list the schemes."],
+        see: &[
+            "401.1",
+            "system.webServer/security/authentication",
+            "system.webServer/security/authorization",
+        ],
+        never: None,
+    },
+    Status {
+        code: StatusCode::FORBIDDEN,
+        title: "Not allowed",
+        cause: "This user may not send this request.",
+        cure: "Sign in as somebody else, or change the rules under system.webServer/security/authorization.",
+        when: &["A rule of `security/authorization` denies the user, or no rule allows them."],
+        more: ACCESS,
+        see: &["401.2", "system.webServer/security/authorization"],
+        never: None,
+    },
+    Status {
         code: StatusCode::SSL_REQUIRED,
         title: "HTTPS is required",
         cause: "The address may only be used over HTTPS.",
@@ -33,7 +78,7 @@ pub(super) const ROWS: &[Status] = &[
         when: &["web.config sets `sslFlags=\"Ssl\"` under `security/access` and the request came over http."],
         more: ACCESS,
         see: &["system.webServer/security/access sslFlags", "403.7"],
-        never: Some(LATER),
+        never: None,
     },
     Status {
         code: StatusCode::ADDRESS_REJECTED,
@@ -45,7 +90,7 @@ pub(super) const ROWS: &[Status] = &[
         ],
         more: ACCESS,
         see: &["system.webServer/security/ipSecurity"],
-        never: Some(LATER),
+        never: None,
     },
     Status {
         code: StatusCode::CLIENT_CERTIFICATE_REQUIRED,
@@ -57,7 +102,7 @@ pub(super) const ROWS: &[Status] = &[
         ],
         more: ACCESS,
         see: &["system.webServer/security/access sslFlags", "403.4"],
-        never: Some(LATER),
+        never: None,
     },
     Status {
         code: StatusCode::new(403, 14),

@@ -1,9 +1,11 @@
-//! What a child does between `fork` and `exec`, and descriptors that come with a number only; the one place of this crate
-//! with unsafe code.
+//! What a child does between `fork` and `exec`, descriptors that come with a number only, and calls into C libraries; the one
+//! place of this crate with unsafe code.
 #![allow(
     unsafe_code,
-    reason = "what happens between fork and exec, and who owns a number, no type can promise"
+    reason = "what happens between fork and exec, who owns a number, and what C does, no type can promise"
 )]
+
+pub mod gssapi;
 
 use std::ffi::CString;
 use std::io;

@@ -27,20 +27,20 @@ struct Known {
     unmentioned: u64,
 }
 
-pub(super) struct Answers {
+pub(crate) struct Answers {
     pages: Box<Pages>,
     known: Mutex<HashMap<String, Known>>,
-    /// Until when nothing is logged about a rule, by its name.
+    /// Until when nothing is logged about a rule or another cause, by its name.
     quiet: Mutex<HashMap<String, u64>>,
 }
 
 impl Answers {
-    pub(super) fn new(pages: Box<Pages>) -> Self {
+    pub(crate) fn new(pages: Box<Pages>) -> Self {
         Self { pages, known: Mutex::default(), quiet: Mutex::default() }
     }
 
     /// The page for a request that filtering refused.
-    pub(super) fn refused(&self, rejection: &Rejection, seen: &Seen<'_>) -> Arc<PageHandler> {
+    pub(crate) fn refused(&self, rejection: &Rejection, seen: &Seen<'_>) -> Arc<PageHandler> {
         let path = seen.target.split('?').next().unwrap_or_default();
         let now = clock::coarse_ms();
         let mut known = lock(&self.known);
@@ -75,6 +75,20 @@ impl Answers {
         entry.page.clone()
     }
 
+    /// The page for what is too usual to be logged.
+    pub(crate) fn page(&self, rejection: &Rejection) -> Arc<PageHandler> {
+        let mut known = lock(&self.known);
+        if let Some(entry) = known.get(&rejection.cause) {
+            return entry.page.clone();
+        }
+        let page = Arc::new((self.pages)(rejection));
+        if known.len() < REMEMBERED {
+            let entry = Known { page: page.clone(), quiet_until: 0, unmentioned: 0 };
+            known.insert(rejection.cause.clone(), entry);
+        }
+        page
+    }
+
     /// The answer that a rule gives in its own words.
     pub(super) fn own(&self, status: u16, sub_status: u16, phrase: &str, description: &str) -> PageHandler {
         if description.is_empty() && phrase.is_empty() && status < 400 {
@@ -91,16 +105,20 @@ impl Answers {
         PageHandler::new(&page).with_reason(phrase)
     }
 
-    /// Whether it is time to log something about this rule again.
-    pub(super) fn may_tell(&self, rule: &str) -> bool {
+    /// Whether it is time to log something about this rule or cause again.
+    pub(crate) fn may_tell(&self, cause: &str) -> bool {
         let now = clock::coarse_ms();
         let mut quiet = lock(&self.quiet);
-        match quiet.get_mut(rule) {
+        if quiet.len() >= REMEMBERED {
+            quiet.retain(|_, until| now < *until);
+        }
+        let full = quiet.len() >= REMEMBERED;
+        match quiet.get_mut(cause) {
             Some(until) if now < *until => return false,
             Some(until) => *until = now + QUIET_MS,
-            // There are as many as the file has.
+            None if full => return false,
             None => {
-                quiet.insert(rule.to_owned(), now + QUIET_MS);
+                quiet.insert(cause.to_owned(), now + QUIET_MS);
             }
         }
         true

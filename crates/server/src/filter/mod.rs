@@ -10,13 +10,14 @@ use std::sync::Arc;
 use mews_model::filtering::{Facts, RequestFiltering};
 use mews_model::rewrite::{self, Compiled, FileSystem, Outcome};
 
-use self::answers::Answers;
-use self::request::{Seen, replaced};
+use self::request::replaced;
 use crate::exchange::Exchange;
 use crate::handler::{DispatchHint, Handler, RequestHead};
 use crate::pages::PageHandler;
 
+pub(crate) use self::answers::Answers;
 pub use self::answers::Pages;
+pub(crate) use self::request::Seen;
 
 /// What a [`FilterHandler`] enforces.
 pub struct FilterOptions {

@@ -6,14 +6,14 @@ use crate::handler::{HeaderRef, RequestHead};
 use crate::headers::known;
 
 /// What rules see of a request. Bytes that are no UTF-8 are shown as U+FFFD.
-pub(super) struct Seen<'a> {
-    pub(super) method: Cow<'a, str>,
-    pub(super) target: Cow<'a, str>,
+pub(crate) struct Seen<'a> {
+    pub(crate) method: Cow<'a, str>,
+    pub(crate) target: Cow<'a, str>,
     fields: &'a [HeaderRef<'a>],
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn new(head: &RequestHead<'a>) -> Self {
+    pub(crate) fn new(head: &RequestHead<'a>) -> Self {
         Self {
             method: String::from_utf8_lossy(head.method),
             target: String::from_utf8_lossy(head.target),
@@ -22,7 +22,7 @@ impl<'a> Seen<'a> {
     }
 
     /// The values of a field, joined; in `name`, `_` stands for `-` too.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut values = self.fields.iter().filter(|field| same(field.name, name)).map(|field| field.value);
         let mut joined = String::from_utf8_lossy(values.next()?).into_owned();
         for value in values {

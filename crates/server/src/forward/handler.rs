@@ -25,6 +25,11 @@ impl Handler for ForwardHandler {
     fn prepare(&self, head: &RequestHead<'_>, exchange: &Arc<Exchange>) {
         let mut bytes = scratch::take_head();
         let shape = request::write(&mut bytes, head, exchange.connection(), &self.options);
+        if self.options.as_proxy
+            && let Some(user) = exchange.user()
+        {
+            request::user(&mut bytes, user);
+        }
         exchange.attach(Arc::new(Relay::new(shape, bytes, &self.options)));
     }
 

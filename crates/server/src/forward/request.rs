@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ForwardOptions;
+use mews_model::authentication::Identity;
+
 use crate::handler::{ConnectionInfo, HeaderRef, RequestHead};
 use crate::headers::known;
 
@@ -176,6 +178,11 @@ fn any_bytes() -> [u8; 16] {
     bytes[..8].copy_from_slice(&half());
     bytes[8..].copy_from_slice(&half());
     bytes
+}
+
+/// Appends who has signed in. The app believes it because of the token that follows.
+pub(super) fn user(out: &mut Vec<u8>, user: &Identity) {
+    field(out, b"MS-ASPNETCORE-USER", STANDARD.encode(user.encode()).as_bytes());
 }
 
 /// Appends the target in origin form; answers the authority of one that was in absolute form.

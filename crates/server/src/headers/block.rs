@@ -117,6 +117,11 @@ impl HeaderBlock {
         Self::default()
     }
 
+    /// A copy of a list, as it is.
+    pub fn copy(of: HeaderBlockRef<'_>) -> Self {
+        Self { bytes: of.0.to_vec() }
+    }
+
     /// Appends a field; a well-known name is stored as its number. A name longer than 65535 bytes, an
     /// empty name or a value longer than 4 GiB cannot be stored and is left out.
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> &mut Self {

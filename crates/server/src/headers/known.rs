@@ -88,6 +88,8 @@ pub const UPGRADE: u8 = 27;
 pub const USER_AGENT: u8 = 28;
 /// `Vary`
 pub const VARY: u8 = 29;
+/// `WWW-Authenticate`
+pub const WWW_AUTHENTICATE: u8 = 30;
 /// `Content-Encoding`
 pub const CONTENT_ENCODING: u8 = 31;
 /// `Keep-Alive`

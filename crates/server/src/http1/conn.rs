@@ -2,9 +2,10 @@
 //!
 //! Lock order: `input`, then `output`. The handler is never called with either held.
 
+use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::body::Input;
@@ -15,7 +16,7 @@ use crate::exchange::{BodyRead, Exchange, ResponseHead, Written};
 use crate::handler::ConnectionInfo;
 use crate::headers::{HeaderBlock, HeaderBlockRef};
 use crate::output::{Env, Output, Phase, Upgrade, Wire};
-use crate::reactor::{Hook, Io, Shard};
+use crate::reactor::{Hook, Io, Shard, Threads};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -33,6 +34,8 @@ pub(crate) struct Conn {
     pub(super) output: Mutex<Output>,
     /// Answers every request in place of the application.
     pub(super) gate: Option<Gate>,
+    /// What a handler keeps with the connection.
+    state: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// Dispatch key of the handler that runs inline now; 0 = none.
     pub(super) inline_key: AtomicU64,
 }
@@ -56,6 +59,7 @@ impl Conn {
             input: Mutex::new(Input::default()),
             output: Mutex::new(Output::new()),
             gate,
+            state: OnceLock::new(),
             inline_key: AtomicU64::new(0),
         })
     }
@@ -66,6 +70,23 @@ impl Conn {
 
     pub(crate) fn shard(&self) -> &Arc<Shard> {
         self.io.shard()
+    }
+
+    /// The place for a handler's state; none where requests of several clients may come on the connection.
+    pub(crate) fn state(&self) -> Option<&OnceLock<Arc<dyn Any + Send + Sync>>> {
+        Some(&self.state)
+    }
+
+    /// The threads that may run handlers.
+    pub(crate) fn threads(&self) -> &Arc<Threads> {
+        self.server.threads()
+    }
+
+    /// A client that left while a run was queued or young could not be reported yet.
+    pub(crate) fn look_for_abort(&self) {
+        if self.client_left() {
+            self.io.wake();
+        }
     }
 
     pub(super) fn env(&self) -> Env<'_> {

@@ -400,10 +400,7 @@ impl Http1 {
             let start = clock::now_ns();
             exchange.run();
             drop(exchange);
-            // A client that left while the run was queued or young could not be reported yet.
-            if conn.client_left() {
-                conn.io.wake();
-            }
+            conn.look_for_abort();
             conn.server.dispatch(conn.io.shard()).pool_run(key, micros_since(start));
         });
         Next::Wait

@@ -7,8 +7,9 @@
 //! in a handler, the hook does its work on another thread, so that a handler may block until the connection brings it
 //! what it waits for.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::receiver::Receiver;
@@ -17,7 +18,7 @@ use crate::clock;
 use crate::config::Limits;
 use crate::handler::ConnectionInfo;
 use crate::output::{Backlog, Queue, Wire};
-use crate::reactor::{Hook, Io, Shard};
+use crate::reactor::{Hook, Io, Shard, Threads};
 use crate::server::Shared;
 use crate::stats::Counters;
 use crate::sync::lock;
@@ -78,6 +79,23 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A place for a handler's state: there is none, since requests of several clients may come side by side.
+    pub(crate) fn state(&self) -> Option<&OnceLock<Arc<dyn Any + Send + Sync>>> {
+        None
+    }
+
+    /// The threads that may run handlers.
+    pub(crate) fn threads(&self) -> &Arc<Threads> {
+        self.server.threads()
+    }
+
+    /// A client that left while a run was queued or young could not be reported yet.
+    pub(crate) fn look_for_abort(&self) {
+        if !lock(&self.state).lost.is_empty() {
+            self.have_work_done();
+        }
+    }
+
     /// In `inline_key`: the watchdog has counted the run as stuck.
     pub(super) const STALLED: u64 = u64::MAX;
 

@@ -217,10 +217,7 @@ impl Connection {
             let start = clock::now_ns();
             exchange.run();
             drop(exchange);
-            // A client that left while the run was queued or young could not be reported yet.
-            if !lock(&this.state).lost.is_empty() {
-                this.have_work_done();
-            }
+            this.look_for_abort();
             this.server.dispatch(this.io.shard()).pool_run(key, micros_since(start));
         });
     }

@@ -6,14 +6,6 @@ use crate::error::Gone;
 use crate::exchange::ResponseHead;
 use crate::headers::HeaderBlockRef;
 
-const DEFAULT_HEAD: ResponseHead<'static> = ResponseHead {
-    status: 200,
-    reason: b"",
-    headers: HeaderBlockRef::EMPTY,
-    content_length: None,
-    close: false,
-};
-
 impl Output {
     /// Encodes the head if that has not been done. `exact` = the whole body's length when it is known
     /// because the response completes with this call.
@@ -30,7 +22,7 @@ impl Output {
             Phase::Body | Phase::Raw => return Ok(()),
             Phase::Idle | Phase::Complete | Phase::Dead => return Err(Gone),
         }
-        let head = head.unwrap_or(&DEFAULT_HEAD);
+        let head = head.unwrap_or(&ResponseHead::OK);
         if head.status < 200 {
             return self.refuse(wire, env, &encode::BadHead::Status(head.status));
         }
@@ -183,7 +175,7 @@ impl Output {
     pub(super) fn answer_500(&mut self) {
         let tail = self.queue.tail();
         // A head without records cannot be refused.
-        let _ = encode::head(tail, &ResponseHead { status: 500, ..DEFAULT_HEAD });
+        let _ = encode::head(tail, &ResponseHead { status: 500, ..ResponseHead::OK });
         tail.extend_from_slice(b"Connection: close\r\nContent-Length: 0\r\n\r\n");
         self.close = true;
         self.status = 500;

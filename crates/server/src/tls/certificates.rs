@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::end_point;
+
 /// The certificates of a listener; replaced while handshakes go on.
 #[derive(Debug)]
 pub(super) struct Certificates {
@@ -40,7 +42,9 @@ impl ResolvesServerCert for Certificates {
         let found = table.find(hello.server_name());
         // Of several for one name the first that the client can check; if none, the handshake says so.
         let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
-        found.iter().find(fits).or(found.first()).cloned()
+        let key = found.iter().find(fits).or(found.first()).cloned();
+        end_point::chosen(key.as_ref());
+        key
     }
 }
 

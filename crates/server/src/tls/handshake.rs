@@ -15,7 +15,7 @@ use rustls::ServerConnection;
 use super::clients::Gate;
 use super::config::{Current, HTTP2, Tls};
 use super::session::Session;
-use super::{TlsError, TlsInfo};
+use super::{ServerCertificate, TlsError, TlsInfo, end_point};
 use crate::access::{Cause, Unserved};
 use crate::clock;
 use crate::config::Http2;
@@ -58,6 +58,7 @@ pub(crate) struct Opening {
     session: Option<Session>,
     /// See [`TlsInfo::legs_ns`].
     legs_ns: [i64; 4],
+    certificate: Option<ServerCertificate>,
     /// Coarse time at which it is given up.
     until: u64,
 }
@@ -90,6 +91,7 @@ impl Opening {
             current,
             session: Some(Session::new(connection)),
             legs_ns: [0; 4],
+            certificate: None,
             until,
         })
     }
@@ -126,7 +128,11 @@ impl Opening {
             }
             self.legs_ns[0] = clock::now_ns();
         }
-        match shake(session, stream, &self.io, &mut self.legs_ns) {
+        let shaken = shake(session, stream, &self.io, &mut self.legs_ns);
+        if let Some(certificate) = end_point::take_chosen() {
+            self.certificate = Some(certificate);
+        }
+        match shaken {
             Ok(true) => Poll::Ready(self.secured()),
             Ok(false) => Poll::Pending,
             Err(error) => {
@@ -171,6 +177,7 @@ impl Opening {
             cipher_suite: connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite())),
             server_name: connection.server_name().map(str::to_ascii_lowercase).unwrap_or_default(),
             client_certificate: chain.and_then(<[_]>::first).map(|first| first.as_ref().into()),
+            server_certificate: self.certificate.take(),
             legs_ns: self.legs_ns,
         };
         let http2 = connection.alpn_protocol() == Some(HTTP2);

@@ -6,6 +6,7 @@
 //! | `config` | what listeners share, and how it is replaced while they run |
 //! | `certificate` | one certificate with its key, checked |
 //! | `certificates` | the choice by server name |
+//! | `end_point` | what a sign-in over a connection can be bound to |
 //! | `clients` | certificates of clients: what is asked for and what is made of it |
 //! | `handshake` | a connection until it is secured |
 //! | `session` | encryption and decryption over a non-blocking socket |
@@ -16,12 +17,14 @@ mod certificate;
 mod certificates;
 mod clients;
 mod config;
+mod end_point;
 mod handshake;
 mod session;
 
 pub use certificate::{CertificateFacts, CertificateMaterial};
 pub use clients::ClientCertificates;
 pub use config::{Tls, TlsError, TlsMaterial};
+pub use end_point::ServerCertificate;
 
 pub(crate) use clients::Gate;
 pub(crate) use handshake::{Opened, Opening};
@@ -38,7 +41,16 @@ pub struct TlsInfo {
     pub server_name: String,
     /// The client's certificate in DER. Whether it was checked is a matter of the listener's settings.
     pub client_certificate: Option<Box<[u8]>>,
+    /// The certificate that the client was shown.
+    pub server_certificate: Option<ServerCertificate>,
     /// `CLOCK_MONOTONIC` nanoseconds of the handshake: the client's hello came, it was answered, the client's second
     /// flight came, the handshake was over.
     pub legs_ns: [i64; 4],
+}
+
+impl TlsInfo {
+    /// What a sign-in is bound to if it is bound to this connection (`tls-server-end-point`, RFC 5929).
+    pub fn end_point(&self) -> Option<Vec<u8>> {
+        self.server_certificate.as_ref()?.end_point()
+    }
 }

@@ -22,7 +22,7 @@ internal static class GenericHostEntry
     {
         if (HasWebServer(services))
         {
-            ServerRegistration.Apply(services);
+            Entry.Apply(services);
         }
     }
 

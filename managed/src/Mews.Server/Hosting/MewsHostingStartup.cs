@@ -14,7 +14,7 @@ internal sealed class MewsHostingStartup : IHostingStartup
         // In a generic host the app's own registrations would still come after this one; there the event does the work.
         if (builder is WebHostBuilder)
         {
-            builder.ConfigureServices(ServerRegistration.Apply);
+            builder.ConfigureServices(Entry.Apply);
         }
     }
 }

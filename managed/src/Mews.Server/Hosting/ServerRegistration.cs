@@ -2,6 +2,7 @@
 
 using System;
 using System.Reflection;
+using Mews.Server.Authentication;
 using Mews.Server.Interop;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -41,6 +42,11 @@ internal static class ServerRegistration
         services.AddTransient<IStartupFilter, ServerCheck>();
         // First of all configurations: what the app sets afterwards wins.
         services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<IISServerOptions>>(new OptionsSeed()));
+        if (HostFacts.Read().SignIn)
+        {
+            AuthenticationRegistration.InProcess(services);
+        }
+
         HostingStartupVariable.Restore();
     }
 

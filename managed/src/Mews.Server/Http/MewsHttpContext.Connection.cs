@@ -3,18 +3,16 @@
 using System;
 using System.Globalization;
 using System.Net;
-using System.Security.Claims;
 using System.Threading;
 using Mews.Server.Interop;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Features.Authentication;
 
 namespace Mews.Server.Http;
 
 internal abstract partial class MewsHttpContext
-    : IHttpConnectionFeature, IConnectionEndPointFeature, IConnectionLifetimeNotificationFeature, IHttpAuthenticationFeature
+    : IHttpConnectionFeature, IConnectionEndPointFeature, IConnectionLifetimeNotificationFeature
 {
     private string? _connectionId;
     private IPAddress? _remoteAddress;
@@ -26,7 +24,6 @@ internal abstract partial class MewsHttpContext
     private EndPoint? _remoteEndPoint;
     private EndPoint? _localEndPoint;
     private CancellationToken _closeRequested;
-    private ClaimsPrincipal? _user;
 
     string IHttpConnectionFeature.ConnectionId { get => ConnectionId; set => _connectionId = value; }
 
@@ -98,8 +95,6 @@ internal abstract partial class MewsHttpContext
         set => _closeRequested = value;
     }
 
-    ClaimsPrincipal? IHttpAuthenticationFeature.User { get => _user; set => _user = value; }
-
     private unsafe string ConnectionId
         => _connectionId ??= _handle == 0 ? string.Empty : Exchange()->connection->id.ToString(CultureInfo.InvariantCulture);
 
@@ -123,7 +118,6 @@ internal abstract partial class MewsHttpContext
         _remoteEndPoint = null;
         _localEndPoint = null;
         _closeRequested = default;
-        _user = null;
     }
 
     private unsafe IPAddress? ReadAddress(bool remote)

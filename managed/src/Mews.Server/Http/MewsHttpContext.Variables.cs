@@ -105,11 +105,11 @@ internal abstract partial class MewsHttpContext : IServerVariablesFeature
             case "WEBSOCKET_VERSION":
                 return host.WebSockets ? "13" : null;
             case "AUTH_TYPE":
-                return _user?.Identity?.AuthenticationType ?? string.Empty;
+                return (WindowsUser ?? _user)?.Identity?.AuthenticationType ?? string.Empty;
             case "AUTH_USER":
             case "REMOTE_USER":
             case "LOGON_USER":
-                return _user?.Identity?.Name ?? string.Empty;
+                return (WindowsUser ?? _user)?.Identity?.Name ?? string.Empty;
             case "ALL_RAW":
                 return AllHeaders(request.Headers);
             default:

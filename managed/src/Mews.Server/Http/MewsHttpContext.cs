@@ -116,6 +116,7 @@ internal abstract partial class MewsHttpContext
         ResetResponse();
         ResetOutput();
         ResetConnection();
+        ResetUser();
         ResetTls();
         ResetUpgrade();
         ResetTiming();

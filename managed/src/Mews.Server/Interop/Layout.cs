@@ -156,6 +156,8 @@ internal static unsafe class Layout
         Field(text, "RawExchange.reason_len", start, &it.reason_len);
         Field(text, "RawExchange.trailers_at", start, &it.trailers_at);
         Field(text, "RawExchange.response_flags", start, &it.response_flags);
+        Field(text, "RawExchange.user_len", start, &it.user_len);
+        Field(text, "RawExchange.user", start, &it.user);
         Size(text, "RawExchange", sizeof(RawExchange));
     }
 

@@ -140,7 +140,8 @@ internal unsafe struct RawExchange
     public ushort reason_len;
     public uint trailers_at;
     public uint response_flags;
-    public uint reserved2;
+    public uint user_len;
+    public byte* user;
 }
 
 #pragma warning restore CS0649

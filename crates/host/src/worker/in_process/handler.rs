@@ -37,6 +37,7 @@ impl Handler for InProcessHandler {
                 legs_ns: tls.legs_ns,
             }),
         };
+        let user = exchange.user().map(|user| user.encode()).unwrap_or_default();
         let request = Request {
             method: head.method,
             target: head.target,
@@ -51,6 +52,7 @@ impl Handler for InProcessHandler {
             request_id: head.request_id,
             parse_start_ns: head.parse_start_ns,
             parse_end_ns: head.parse_end_ns,
+            user: &user,
             connection: &connection,
         };
         let tag = self.runtime.open(&request, Exchange(exchange.clone())).unwrap_or_else(|error| {

@@ -193,9 +193,6 @@ const AUTHENTICATION: Element = Element::group("authentication", "How users sign
         ))
         .attributes(&[flag("enabled", "false", "Whether they are mapped.")]),
     Element::section("iisClientCertificateMappingAuthentication", "Certificates that are listed here.")
-        .support(Support::Read(
-            "Certificates are not mapped to users in this version: use AddCertificate authentication in the app.",
-        ))
         .attributes(&[
             flag("enabled", "false", "Whether they are mapped."),
             flag("oneToOneCertificateMappingsEnabled", "true", "Whether oneToOneMappings counts."),
@@ -233,17 +230,12 @@ const ADDRESSES: Collection = Collection::add(
 
 pub(super) const SECURITY: Element = Element::group("security", "Who may do what.").children(&[
     Element::section("access", "Whether TLS and client certificates are required.")
-        .support(Support::Read(
-            "It is not enforced in this version: redirect to https with a rewrite rule or UseHttpsRedirection, \
-             and ask for certificates in the app.",
-        ))
         .attributes(&[Attribute::new("sslFlags", Kind::Flags(NAMES), Some("None"), "What is required.")]),
-    Element::section("applicationDependencies", "Groups of ISAPI programs.").support(Support::Silent).opaque(),
+    Element::section("applicationDependencies", "Groups of ISAPI programs.")
+        .support(Support::Silent)
+        .opaque(),
     AUTHENTICATION,
     Element::section("authorization", "Which users may send requests.")
-        .support(Support::Read(
-            "The rules are not enforced in this version: use authorization policies in the app.",
-        ))
         .attributes(&[flag("bypassLoginPages", "true", "Without meaning here.")])
         .items(&RULES),
     Element::ignored(
@@ -252,9 +244,6 @@ pub(super) const SECURITY: Element = Element::group("security", "Who may do what
         "Use the app's rate limiting middleware (AddRateLimiter).",
     ),
     Element::section("ipSecurity", "Which client addresses are served.")
-        .support(Support::Read(
-            "Addresses are not filtered in this version: use the firewall, or middleware of the app.",
-        ))
         .attributes(&[
             flag("enableReverseDns", "false", "Whether domainName entries count."),
             flag("allowUnlisted", "true", "Whether other addresses are served."),

@@ -136,11 +136,7 @@ pub(super) fn read(set: &Set, config: &mut WebConfig, report: &mut Report<'_>) {
         digest: enabled("digestAuthentication"),
         client_certificate: enabled("iisClientCertificateMappingAuthentication"),
     };
-    for name in [
-        "digestAuthentication",
-        "clientCertificateMappingAuthentication",
-        "iisClientCertificateMappingAuthentication",
-    ] {
+    for name in ["digestAuthentication", "clientCertificateMappingAuthentication"] {
         if let Some(scheme) = set.find(&[name]).filter(|scheme| scheme.is("enabled")) {
             not_enforced(scheme, &format!("{name} is not available"), report);
         }

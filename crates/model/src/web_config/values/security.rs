@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::authentication::{self, BasicAuthentication, CertificateMapping, WindowsAuthentication};
-use super::{WebConfig, list, not_enforced};
+use super::{WebConfig, list};
 use crate::web_config::kinds;
 use crate::web_config::report::Report;
 use crate::web_config::tree::Set;
@@ -23,7 +23,8 @@ pub struct Security {
     pub access: Access,
     /// `ipSecurity`.
     pub addresses: IpSecurity,
-    /// `authorization`: the first rule that fits decides; without rules everybody is allowed.
+    /// `authorization`: the first rule that fits decides, and nobody is allowed if none does. The rule that a server has of
+    /// its own, which allows everybody, is the last one unless the file takes it away. Without rules everybody is allowed.
     pub authorization: Vec<AuthorizationRule>,
 }
 
@@ -124,30 +125,29 @@ pub(super) fn read(security: &Set, config: &mut WebConfig, report: &mut Report<'
             negotiate_certificate: set.has("sslFlags", "SslNegotiateCert"),
             require_certificate: set.has("sslFlags", "SslRequireCert"),
         };
-        if config.security.access != Access::default() {
-            not_enforced(set, "sslFlags is not enforced", report);
-        }
     }
     if let Some(set) = security.find(&["ipSecurity"]) {
         config.security.addresses = addresses(set, report);
-        let rules = &config.security.addresses;
-        let denies = |rule: &AddressRule| match rule {
-            AddressRule::Network { allowed, .. } | AddressRule::Domain { allowed, .. } => !allowed,
-        };
-        if !rules.allow_unlisted || rules.rules.iter().any(denies) {
-            not_enforced(set, "ipSecurity is not enforced", report);
-        }
     }
     if let Some(set) = security.find(&["authorization"]) {
-        config.security.authorization = set.items.iter().map(authorization).collect();
-        let everybody = |rule: &AuthorizationRule| {
-            rule.allow && rule.verbs.is_empty() && rule.users.iter().any(|user| user == "*")
-        };
-        let first = config.security.authorization.first();
-        if first.is_some_and(|first| !everybody(first)) {
-            not_enforced(set, "authorization is not enforced", report);
-        }
+        config.security.authorization = rules(set);
     }
+}
+
+fn rules(set: &Set) -> Vec<AuthorizationRule> {
+    let everybody = |allow| AuthorizationRule {
+        allow,
+        users: vec!["*".to_owned()],
+        roles: Vec::new(),
+        verbs: Vec::new(),
+    };
+    let mut rules: Vec<AuthorizationRule> = set.items.iter().map(authorization).collect();
+    if !set.cleared && !set.removed.iter().any(|users| users.trim() == "*") {
+        rules.push(everybody(true));
+    } else if rules.is_empty() {
+        rules.push(everybody(false));
+    }
+    rules
 }
 
 fn addresses(set: &Set, report: &mut Report<'_>) -> IpSecurity {
@@ -160,6 +160,11 @@ fn addresses(set: &Set, report: &mut Report<'_>) -> IpSecurity {
                 problem.help("write ipAddress=\"…\", with a subnetMask for a network")
             });
         } else if address.is_empty() {
+            report.warning(
+                item.at,
+                "domainName is not looked at: it would need a reverse look-up of every client",
+                |problem| problem.help("write ipAddress=\"…\" instead"),
+            );
             rules.push(AddressRule::Domain { name: domain.to_owned(), allowed });
         } else if let Some(rule) = network(item, address, report) {
             let (address, bits) = rule;
