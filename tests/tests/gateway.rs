@@ -6,6 +6,7 @@
 use e2e::{Client, Model, PATIENCE, Request, TestHost, proc, wait};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `/` and `/api` of `a.test`, and `b.test`, at one address; each application has a pool of its own.
 fn shared(root: Model, api: Model, other: Model) -> String {
@@ -263,5 +264,151 @@ fn a_worker_that_is_killed_takes_only_its_own_requests_with_it() {
     });
     assert_eq!(who(&mut client, "a.test", ""), "root");
     assert_eq!(who(&mut client, "a.test", "/api"), "api");
+    host.stop();
+}
+
+#[test]
+fn a_web_socket_to_another_pool_is_a_tunnel() {
+    for api in [InProcess, OutOfProcess] {
+        let host = serve(InProcess, api, InProcess);
+        let mut client = host.client();
+        assert_eq!(who(&mut client, "a.test", ""), "root");
+        let upgrade = Request::get("/api/ws")
+            .header("Host", "a.test")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+        client.send(&upgrade.bytes()).unwrap();
+        let head = client.head("GET").unwrap();
+        assert_eq!(head.status, 101, "{head:?}");
+        // A masked text frame comes back unmasked; a mask of zeros changes nothing.
+        let mut stream = client.writer();
+        let mut received = client.buffered();
+        for text in ["one", "two"] {
+            let frame =
+                [&[0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0], text.as_bytes()].concat();
+            client.send(&frame).unwrap();
+            let expected = [&[0x81, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+            while received.len() < expected.len() {
+                let mut piece = [0; 100];
+                let count = std::io::Read::read(&mut stream, &mut piece).unwrap();
+                assert!(count > 0, "the tunnel was closed\n{}", host.story());
+                received.extend_from_slice(&piece[..count]);
+            }
+            assert_eq!(received, expected);
+            received.clear();
+        }
+        client.shutdown_write();
+        drop(client);
+        host.stop();
+    }
+}
+
+#[test]
+fn no_request_is_lost_while_pools_behind_the_gateway_are_recycled_and_the_gateway_is_killed() {
+    let host = TestHost::configured(&shared(InProcess, OutOfProcess, InProcess))
+        .with_app("root", "Minimal")
+        .with_app("api", "Minimal")
+        .with_app("other", "Minimal")
+        .any_log()
+        .serve();
+    for (name, target) in [("a.test", "/"), ("a.test", "/api/"), ("b.test", "/")] {
+        assert_eq!(host.send(&Request::get(target).header("Host", name)).status, 200);
+    }
+    let stop = AtomicBool::new(false);
+    let port = host.port();
+    let load = |kept: bool, target: &'static str| {
+        let mut done = 0_u64;
+        let mut client: Option<Client> = None;
+        while !stop.load(Ordering::Relaxed) {
+            let mut next = client.take().unwrap_or_else(|| Client::connect(port));
+            let answer = next.request(&Request::get(target).header("Host", "a.test"));
+            let answer = answer.unwrap_or_else(|error| panic!("{target}, request {done}: {error:#}"));
+            assert_eq!(answer.status, 200, "{target}, request {done}: {answer:?}");
+            done += 1;
+            let closes = answer.header("Connection").is_some_and(|value| value == "close");
+            client = Some(next).filter(|_| kept && !closes);
+        }
+        done
+    };
+    let counts: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = [(true, "/"), (true, "/api/"), (false, "/"), (false, "/api/")]
+            .into_iter()
+            .map(|(kept, target)| scope.spawn(move || load(kept, target)))
+            .collect();
+        for round in 0..3 {
+            for pool in ["root", "api"] {
+                let recycled = host.admin(&["recycle", pool]);
+                assert_eq!(recycled.code, Some(0), "{recycled:?}\n{}", host.story());
+            }
+            assert!(host.status("root")["recycles"].as_u64() > Some(round));
+        }
+        stop.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(counts.iter().all(|count| *count > 3), "{counts:?}");
+    // With the gateway gone, connections wait in the kernel; none is refused.
+    let gateway = host.gateway();
+    e2e::kill(gateway, Signal::KILL);
+    let waiting: Vec<Client> = (0..50).map(|_| host.client()).collect();
+    for mut client in waiting {
+        assert_eq!(who(&mut client, "a.test", ""), "root");
+    }
+    host.stop();
+}
+
+/// Writes a certificate for `name` that nobody has signed, and its key; answers the setting that names them.
+fn certificate(folder: &std::path::Path, name: &str) -> String {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let (cert, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    format!("certificate = {{ cert = '{}', key = '{}' }}\n", cert.display(), key.display())
+}
+
+#[test]
+fn sites_of_several_pools_share_an_https_port_each_with_its_certificate() {
+    let certificates = tempfile::tempdir().unwrap();
+    let config = shared(InProcess, OutOfProcess, InProcess).replace("http://", "https://");
+    let config = ["a", "b"].iter().fold(config, |config, name| {
+        let setting = certificate(certificates.path(), &format!("{name}.test"));
+        config.replace(&format!("name = '{name}'\n"), &format!("name = '{name}'\n{setting}"))
+    });
+    let host = TestHost::configured(&config)
+        .with_app("root", "Minimal")
+        .with_app("api", "Minimal")
+        .with_app("other", "Minimal")
+        .serve();
+    let port = host.port();
+    // Every client trusts only the certificate of the site that it asks for.
+    let curl = |name: &str, arguments: &[&str], targets: &[&str]| {
+        let mut command = std::process::Command::new("curl");
+        command.args(["-sS", "--max-time", "60", "--resolve", &format!("{name}:{port}:127.0.0.1")]);
+        command.arg("--cacert").arg(certificates.path().join(format!("{name}.pem"))).args(arguments);
+        command.args(["-w", "\n%{http_code}\n"]);
+        for target in targets {
+            command.arg(format!("https://{name}:{port}{target}"));
+        }
+        let done = command.output().expect("curl can be run");
+        assert!(done.status.success(), "{}\n{}", String::from_utf8_lossy(&done.stderr), host.story());
+        String::from_utf8(done.stdout).unwrap()
+    };
+    for version in ["--http1.1", "--http2"] {
+        let seen = curl("a.test", &[version], &["/request/x", "/api/request/x", "/request/y"]);
+        let requests: Vec<Value> = seen.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let requests: Vec<&Value> = requests.iter().filter(|request| request.is_object()).collect();
+        let bases: Vec<&str> = requests.iter().filter_map(|request| request["pathBase"].as_str()).collect();
+        assert_eq!(bases, ["", "/api", ""], "{version}: {seen}");
+        assert!(requests.iter().all(|request| request["scheme"] == "https"), "{version}: {seen}");
+        // One connection, whoever answered.
+        assert!(requests.iter().all(|request| request["remotePort"] == requests[0]["remotePort"]), "{seen}");
+        let other = curl("b.test", &[version], &["/info"]);
+        assert!(other.contains("/other"), "{version}: {other}");
+        // The certificate says nothing of the other site.
+        let misdirected = curl("a.test", &[version, "-H", "Host: b.test"], &["/"]);
+        assert!(misdirected.ends_with("\n421\n"), "{version}: {misdirected}");
+    }
+    assert_eq!(host.raw("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").status(), 400);
     host.stop();
 }

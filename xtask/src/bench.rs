@@ -8,6 +8,7 @@ mod client;
 mod contender;
 mod difference;
 mod first_response;
+mod gateway;
 mod idle_memory;
 mod matrix;
 mod plot;
@@ -48,6 +49,8 @@ enum What {
     IdleMemory(idle_memory::Options),
     /// A fast endpoint while 64 requests block their threads
     Blocking(blocking::Options),
+    /// What it costs that pools share an address
+    Gateway(gateway::Options),
     /// What a request costs between Mews and the app, without sockets
     Boundary(boundary::Options),
 }
@@ -92,6 +95,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::FirstResponse(options) => first_response::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),
+        What::Gateway(options) => gateway::measure(&contenders, options),
         What::Boundary(options) => boundary::measure(&contenders, &toolchain.runtime, options),
     }?;
     let folder =

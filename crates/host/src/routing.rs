@@ -21,6 +21,17 @@ pub(crate) struct Routes {
     pub(crate) listeners: Vec<(usize, usize)>,
 }
 
+impl Routes {
+    /// How many applications are the process's own.
+    pub(crate) fn here(&self) -> usize {
+        let number = |owner: &Owner| match owner {
+            Owner::Here(number) => number + 1,
+            Owner::Pool(_) => 0,
+        };
+        self.owners.iter().flatten().map(number).max().unwrap_or(0)
+    }
+}
+
 /// Whose an application is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Owner {

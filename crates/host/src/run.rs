@@ -56,6 +56,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
     let pool = PoolSpec {
         name: None,
         site,
+        more: Vec::new(),
         plan: Some(plan),
         settings: Settings::FOREGROUND,
         startup_limit: None,

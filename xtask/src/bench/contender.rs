@@ -181,6 +181,11 @@ impl Contenders {
         Ok(Server { address, first_response: Duration::ZERO, child: Some(child), pid, log })
     }
 
+    /// What the app needs to find its .NET.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.environment.iter().map(|(key, value)| (key, value))
+    }
+
     /// Where logs and files of a run go.
     pub(crate) fn scratch(&self) -> &Path {
         &self.logs

@@ -79,6 +79,14 @@ pub(crate) enum Hosting {
 }
 
 impl Hosting {
+    /// Its model.
+    pub(crate) fn model(&self) -> HostingModel {
+        match self {
+            Self::InProcess(_) => HostingModel::InProcess,
+            Self::OutOfProcess(_) => HostingModel::OutOfProcess,
+        }
+    }
+
     /// The app.
     pub(crate) fn app(&self) -> &AppSpec {
         match self {
@@ -134,6 +142,7 @@ pub(super) fn make(
         request_timeout: (!request_timeout.is_zero()).then_some(request_timeout),
         shutdown_delay,
         shutdown_limit: limit,
+        environment: None,
         configured: configured_variables(&changes),
         capture: module.is_none_or(|module| module.settings.out_of_process_console_redirection),
         stdout_log,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mews_model::authentication::{Schemes, SignInSettings};
 use mews_model::environment::Inherited;
 use mews_model::server_config::{Application, Isolation, Pool, Site as ConfiguredSite};
-use mews_model::web_config::{self, Problems, WebConfig};
+use mews_model::web_config::{self, Layer, LayerKind, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
 use super::environment;
@@ -41,6 +41,8 @@ pub(crate) struct SiteOptions {
     pub(crate) edge: EdgeSpec,
     /// Variables for the worker and the app.
     pub(crate) variables: Vec<(String, String)>,
+    /// The folders of the applications above it in its site, the outermost first, and its path below each.
+    pub(crate) above: Vec<(PathBuf, String)>,
     /// Its place among sites and pools; made up from the app's name when `None`.
     pub(crate) place: Option<Place>,
     /// As whom it runs and what it may use up.
@@ -60,6 +62,20 @@ pub(crate) struct Place {
     pub(crate) path: String,
     /// The application pool's name.
     pub(crate) pool: String,
+}
+
+/// The `web.config` of an application above.
+struct ParentFile {
+    name: String,
+    bytes: Vec<u8>,
+    /// Where the application in question lies below it.
+    path: String,
+}
+
+impl ParentFile {
+    fn layer(&self) -> Layer<'_> {
+        Layer { file: &self.name, bytes: &self.bytes, kind: LayerKind::Parent { path: &self.path } }
+    }
 }
 
 /// A folder that can be resolved again and again.
@@ -122,6 +138,24 @@ pub(super) struct Base {
     pub(super) warnings: Vec<String>,
 }
 
+/// The applications of a site that an application lies below: their folders, and its path below each.
+fn above(site: &ConfiguredSite, application: &Application) -> Vec<(PathBuf, String)> {
+    let mut above: Vec<(usize, PathBuf, String)> = site
+        .applications
+        .iter()
+        .filter(|other| other.path.len() < application.path.len())
+        .filter_map(|other| {
+            let base = other.path.trim_end_matches('/');
+            let start = application.path.get(..base.len())?;
+            let rest = application.path.get(base.len()..)?;
+            let is_above = start.eq_ignore_ascii_case(base) && rest.starts_with('/');
+            is_above.then(|| (base.len(), other.physical_path.clone(), rest.trim_matches('/').to_owned()))
+        })
+        .collect();
+    above.sort_by_key(|(length, ..)| *length);
+    above.into_iter().map(|(_, folder, path)| (folder, path)).collect()
+}
+
 impl Site {
     /// Finds the folder.
     pub(crate) fn find(options: SiteOptions) -> Result<Self, ResolveError> {
@@ -141,6 +175,7 @@ impl Site {
             path: application.physical_path.clone(),
             hosting_model: application.hosting_model,
             variables: pool.environment.clone(),
+            above: above(site, application),
             place: Some(place),
             isolation: pool.isolation.clone(),
             edge: EdgeSpec::of(site),
@@ -227,7 +262,10 @@ impl Site {
             other(StatusCode::BAD_CONFIGURATION, cause, "Check its permissions.")
         })?;
         let name = path.to_string_lossy();
-        let (config, diagnostics) = web_config::read(&name, &bytes).map_err(ResolveError::WebConfig)?;
+        let parents = self.parent_files();
+        let mut layers: Vec<Layer<'_>> = parents.iter().map(ParentFile::layer).collect();
+        layers.push(Layer { file: &name, bytes: &bytes, kind: LayerKind::App });
+        let (config, diagnostics) = web_config::read_layers(&layers).map_err(ResolveError::WebConfig)?;
         let warnings: Vec<String> = diagnostics.iter().map(mews_model::Diagnostic::one_line).collect();
         let Some(module) = &config.asp_net_core else {
             return Err(other(
@@ -261,6 +299,18 @@ impl Site {
             warnings,
             config: Some(config),
         })
+    }
+
+    /// The files of the applications above this one in its site, the outermost first. One that cannot be read says
+    /// nothing here: its own application tells of it.
+    fn parent_files(&self) -> Vec<ParentFile> {
+        let files = self.options.above.iter().filter_map(|(folder, path)| {
+            let folder = folder::follow(folder).ok()?;
+            let Ok(Found::Configured { web_config }) = folder::look(&folder) else { return None };
+            let bytes = file::read(&web_config).ok()?;
+            Some(ParentFile { name: web_config.to_string_lossy().into_owned(), bytes, path: path.clone() })
+        });
+        files.collect()
     }
 
     /// How the host answers, as far as that is known without a folder that can be resolved.

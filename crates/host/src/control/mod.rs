@@ -4,8 +4,8 @@ mod protocol;
 mod rules;
 
 pub(crate) use protocol::{
-    AppSpec, Authentication, ConfiguredVariables, Ending, FailurePage, Launch, ListenerSpec, OfflinePage,
-    PageSpec, ProcessSpec, Report, Role, StdoutLog, SupervisorMessage, TlsId, TlsSpecs, Vitals,
+    AppSpec, Authentication, ConfiguredVariables, Ending, FailurePage, Hosted, Launch, ListenerSpec,
+    OfflinePage, PageSpec, ProcessSpec, Report, Role, StdoutLog, SupervisorMessage, TlsId, TlsSpecs, Vitals,
     WorkerMessage, WorkerSpec,
 };
 pub(crate) use rules::{AccessRules, AnswerRules, Audience, SiteRules};

@@ -3,6 +3,7 @@
 //! The supervisor's first message is a [`WorkerSpec`] with the listening sockets; after it come
 //! [`SupervisorMessage`]s one way and [`WorkerMessage`]s the other.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::tls::TlsSpec;
 pub(crate) struct WorkerSpec {
     /// What it is to do.
     pub(crate) role: Role,
+    /// The pool's other applications, in order; `role` has the first.
+    pub(crate) more: Vec<Hosted>,
     /// Where its connections come from. The sockets of those that it accepts from itself come with the message, in order.
     pub(crate) listeners: Vec<ListenerSpec>,
     /// How requests are told apart, if they are not all for the one application.
@@ -47,6 +50,15 @@ pub(crate) enum Role {
     Page(PageSpec),
     /// Hands connections to the workers that they are for.
     Gateway,
+}
+
+/// An application beside the first of its pool.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Hosted {
+    /// It is hosted as well (role `OutOfProcess` only).
+    App(Box<ProcessSpec>),
+    /// It cannot be; its requests are answered with why.
+    Refused(Box<FailurePage>),
 }
 
 /// What a page worker answers with.
@@ -168,6 +180,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) shutdown_delay: Duration,
     /// How long a process may take to end after it was told to (`shutdownTimeLimit`).
     pub(crate) shutdown_limit: Duration,
+    /// The environment of its processes, before what each start adds; the worker's own if `None`.
+    pub(crate) environment: Option<Vec<(OsString, OsString)>>,
     /// What the app's own configuration says of the variables that each start sets.
     pub(crate) configured: ConfiguredVariables,
     /// Whether what the processes print is read at all (`enableOutOfProcessConsoleRedirection`).

@@ -30,7 +30,7 @@ const MOST_CONNECTIONS: usize = 65_536;
 
 /// Shares connections out until told to stop.
 pub(crate) fn run(place: Place, control: &Control, limit: Duration) -> Result<u8, Fatal> {
-    let Place { listeners, routes: Some(routes) } = place else {
+    let Place { listeners, routes: Some(routes), .. } = place else {
         return Err(Fatal::failed("the gateway was not told whom connections are for"));
     };
     // Each connection that is handed over is open twice for a moment.

@@ -44,9 +44,6 @@ pub(crate) enum LayoutError {
          give the sites different addresses"
     )]
     Clients(String, String, String),
-    /// What this version cannot do.
-    #[error("{0}")]
-    Unsupported(String),
     /// An address that cannot be listened on.
     #[error(transparent)]
     Address(#[from] BindError),
@@ -144,7 +141,7 @@ impl Layout {
             let Some(id) = ids.get(index).copied() else { continue };
             let all: Vec<Arc<Listening>> = own.iter().chain(&shared).cloned().collect();
             let place = Place { id, routes: numbered.of_pool(id, &all), own, shared };
-            pools.extend(pool_spec(&config, pool, place)?);
+            pools.extend(pool_spec(&config, pool, place));
         }
         let several = listening.iter().zip(&users).filter(|(_, users)| users.len() > 1);
         let shared: Vec<Arc<Listening>> = several.map(|(listening, _)| Arc::clone(listening)).collect();
@@ -211,23 +208,17 @@ struct Place {
     routes: Option<Routes>,
 }
 
-fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Result<Option<PoolSpec>, LayoutError> {
+fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Option<PoolSpec> {
     let here = |site: &ConfiguredSite| -> Vec<Site> {
         let own = site.applications.iter().filter(|app| app.pool.eq_ignore_ascii_case(&pool.name));
         own.map(|application| Site::configured_in(site, application, pool)).collect()
     };
-    let mut applications: Vec<Site> = config.sites.iter().flat_map(here).collect();
-    let (Some(site), rest) = (applications.pop(), applications) else { return Ok(None) };
-    if !rest.is_empty() {
-        return Err(LayoutError::Unsupported(format!(
-            "the pool '{}' has {} applications, and this version hosts one in each; give each a pool of its own",
-            pool.name,
-            rest.len() + 1
-        )));
-    }
-    Ok(Some(PoolSpec {
+    let mut applications = config.sites.iter().flat_map(here);
+    let site = applications.next()?;
+    Some(PoolSpec {
         name: Some(pool.name.clone()),
         site,
+        more: applications.collect(),
         plan: None,
         settings: Settings::of(pool, later(config, pool, |pool| pool.recycle.age)),
         startup_limit: pool.startup_limit,
@@ -239,7 +230,7 @@ fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Result<Option<
         listening: place.own,
         shared: place.shared,
         routes: place.routes,
-    }))
+    })
 }
 
 /// How much later this pool recycles than the first that does so at the same time.

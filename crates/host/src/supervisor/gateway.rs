@@ -122,6 +122,7 @@ impl Gateway {
         let (listeners, sockets) = specs(&self.listening, false).map_err(io_error)?;
         let spec = WorkerSpec {
             role: Role::Gateway,
+            more: Vec::new(),
             listeners,
             routes: self.routes.clone(),
             tls: Vec::new(),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 
 use mews_model::lifecycle::{Event, Exit, Leave, Level, Limits, Shown, WorkerId};
+use mews_model::server_config::pool_conflict;
 use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::child::Spawn;
 use mews_process::confinement::Confinement;
@@ -14,7 +15,7 @@ use super::pool::Pool;
 use super::worker::{Kind, Worker};
 use crate::app::{Hosting, ResolveError, environment, open_log};
 use crate::control::{
-    ControlError, Ending, FailurePage, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
+    ControlError, Ending, FailurePage, Hosted, OfflinePage, PageSpec, ProcessSpec, Role, StdoutLog,
     SupervisorMessage, WorkerSpec, encode,
 };
 use crate::isolation;
@@ -68,18 +69,63 @@ impl Pool {
         };
         let name = plan.hosting.app().name.clone();
         self.log(Level::Info, None, &format!("starting {name}"));
+        let more = self.others(&plan.hosting, eager);
         let (model, role) = match plan.hosting {
             Hosting::InProcess(app) => (HostingModel::InProcess, Role::Application(app)),
             Hosting::OutOfProcess(spec) => {
                 (HostingModel::OutOfProcess, Role::OutOfProcess(Box::new(ProcessSpec { eager, ..*spec })))
             }
         };
-        let started = self.spawn(id, Kind::App(model), &name, &spawn, role, plan.stdout_log.as_ref(), host);
+        let started =
+            self.spawn(id, Kind::App(model), &name, &spawn, role, more, plan.stdout_log.as_ref(), host);
         if let Err(error) = started {
             let failure =
                 Failure::new(StatusCode::START_FAILED, format!("{}.", capitalized(&error.to_string())));
             self.never_ran(id, failure.with_cure("Check the limits of processes, descriptors and memory."));
         }
+    }
+
+    /// The pool's other applications beside this one, as their folders are now. One that cannot be hosted keeps no other
+    /// from being.
+    fn others(&mut self, first: &Hosting, eager: bool) -> Vec<Hosted> {
+        let mut hosted = Vec::new();
+        for watch in &mut self.watch_more {
+            watch.reset();
+        }
+        for site in &self.spec.more {
+            let plan = site.resolve();
+            let (failure, rules) = match plan {
+                Err(error) => {
+                    tracing::error!(event_id = 1034, pool = self.spec.name, "{}: {error}", site.name());
+                    (error.failure(), site.answers())
+                }
+                Ok(plan) => {
+                    for warning in &plan.warnings {
+                        tracing::warn!(pool = self.spec.name, "{}: {warning}", site.name());
+                    }
+                    let both = [(self.spec.site.name(), first.model()), (site.name(), plan.hosting.model())];
+                    let both = both.each_ref().map(|(name, model)| (name.as_str(), *model));
+                    let pool = self.spec.name.as_deref().unwrap_or_default();
+                    let rules = plan.hosting.app().rules.answers.clone();
+                    match (pool_conflict(pool, &both), plan.hosting) {
+                        (None, Hosting::OutOfProcess(spec)) => {
+                            let environment = Some(plan.environment);
+                            hosted.push(Hosted::App(Box::new(ProcessSpec { eager, environment, ..*spec })));
+                            continue;
+                        }
+                        // Two that run in-process are always in each other's way.
+                        (conflict, _) => {
+                            let failure =
+                                conflict.unwrap_or_else(|| Failure::new(StatusCode::SEVERAL_APPS, ""));
+                            tracing::error!(pool, "{}", failure.explanation());
+                            (failure, rules)
+                        }
+                    }
+                }
+            };
+            hosted.push(Hosted::Refused(Box::new(FailurePage { failure, retry_after: None, rules })));
+        }
+        hosted
     }
 
     /// Adds the pool's control group.
@@ -103,7 +149,7 @@ impl Pool {
         };
         let name = if shown == Shown::Offline { "app_offline.htm" } else { "the failure" };
         let role = Role::Page(self.page(shown, host));
-        if let Err(error) = self.spawn(id, Kind::Page, name, &spawn, role, None, host) {
+        if let Err(error) = self.spawn(id, Kind::Page, name, &spawn, role, Vec::new(), None, host) {
             self.never_ran(id, Failure::new(StatusCode::START_FAILED, error.to_string()));
         }
     }
@@ -167,6 +213,7 @@ impl Pool {
         name: &str,
         spawn: &Spawn,
         role: Role,
+        more: Vec<Hosted>,
         log: Option<&StdoutLog>,
         host: &Host,
     ) -> Result<(), SpawnError> {
@@ -174,6 +221,7 @@ impl Pool {
         listeners.extend(specs(&self.spec.shared, true)?.0);
         let spec = WorkerSpec {
             role,
+            more,
             listeners,
             routes: self.spec.routes.clone(),
             tls: host.tls_specs(self.spec.addresses().filter_map(|listening| listening.tls())),

@@ -34,6 +34,8 @@ pub(crate) struct PoolSpec {
     pub(crate) name: Option<String>,
     /// Its application.
     pub(crate) site: Site,
+    /// Its other applications.
+    pub(crate) more: Vec<Site>,
     /// What was read of the application already, for the first start.
     pub(crate) plan: Option<Plan>,
     /// When it starts, recycles and gives up.
@@ -59,6 +61,11 @@ pub(crate) struct PoolSpec {
 }
 
 impl PoolSpec {
+    /// Its applications.
+    pub(super) fn sites(&self) -> impl Iterator<Item = &Site> {
+        std::iter::once(&self.site).chain(&self.more)
+    }
+
     /// Every address that its application is behind.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &Arc<Listening>> {
         self.listening.iter().chain(&self.shared)
@@ -75,6 +82,8 @@ pub(super) struct Pool {
     pub(super) events: VecDeque<Event>,
     timer: Option<Moment>,
     pub(super) watch: Watch,
+    /// For the other applications.
+    pub(super) watch_more: Vec<Watch>,
     next_look: Option<Instant>,
     pub(super) clock: Clock,
     /// How failures are shown; as of the last start.
@@ -107,6 +116,7 @@ impl Pool {
         Self {
             watch: Watch::new(spec.site.folder()),
             clock: Clock::new(&spec.at, spec.later),
+            watch_more: spec.more.iter().map(|site| Watch::new(site.folder())).collect(),
             machine: AppPool::new(spec.settings, limits),
             workers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -223,7 +233,7 @@ impl Pool {
                 self.events.push_back(Event::FilesChanged);
             }
         } else if self.machine.serving().is_some()
-            && let Some(news) = self.watch.news()
+            && let Some(news) = self.watch.news().or_else(|| self.watch_more.iter_mut().find_map(Watch::news))
         {
             let cause = match news {
                 app::News::WebConfig => RecycleCause::WebConfig,

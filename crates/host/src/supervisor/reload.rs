@@ -96,7 +96,10 @@ impl Pool {
             && same(&spec.shared, &self.spec.shared)
             && spec.routes.is_some() == self.spec.routes.is_some();
         let new_routes = spec.routes.clone().filter(|routes| Some(routes) != self.spec.routes.as_ref());
-        let same_app = spec.site == self.spec.site;
+        let same_app = spec.site == self.spec.site && spec.more == self.spec.more;
+        if spec.more != self.spec.more {
+            self.watch_more = spec.more.iter().map(|site| Watch::new(site.folder())).collect();
+        }
         let same_clock = (&spec.at, spec.later) == (&self.spec.at, self.spec.later);
         let same_rules = spec.settings == self.spec.settings
             && same_clock

@@ -74,7 +74,7 @@ impl Pool {
             self.workers.values().filter(|worker| worker.is_leaving() && worker.kind() != Kind::Page);
         PoolStatus {
             pool: self.spec.name.clone().unwrap_or_default(),
-            applications: vec![self.spec.site.name()],
+            applications: self.spec.sites().map(crate::app::Site::name).collect(),
             urls: self.spec.addresses().flat_map(|listening| listening.urls()).collect(),
             state: self.state().to_owned(),
             model: serving.and_then(|worker| match worker.kind() {

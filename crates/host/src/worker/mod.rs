@@ -22,7 +22,7 @@ use mews_server::tls::TlsError;
 pub(crate) use control::Control;
 
 use crate::app::Outputs;
-use crate::control::{ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
+use crate::control::{Hosted, ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
 use crate::gateway;
@@ -138,8 +138,8 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Pl
         })
     });
     let listeners = listeners.collect::<Result<Vec<Listener>, Fatal>>()?;
-    let routes = spec.routes.take();
-    Ok((spec, tls, Place { listeners, routes }))
+    let (routes, more) = (spec.routes.take(), std::mem::take(&mut spec.more));
+    Ok((spec, tls, Place { listeners, routes, more }))
 }
 
 /// Where a worker's requests come from, and which are whose.
@@ -149,6 +149,8 @@ pub(crate) struct Place {
     pub(crate) listeners: Vec<Listener>,
     /// How requests are told apart, if they are not all for the one application.
     pub(crate) routes: Option<Routes>,
+    /// The pool's applications beside the first.
+    pub(crate) more: Vec<Hosted>,
 }
 
 impl Place {

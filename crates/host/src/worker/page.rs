@@ -11,6 +11,7 @@ use super::{Control, DRAIN_GRACE, Place, pages};
 use crate::control::{Ending, PageSpec, WorkerMessage};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
+use crate::routing::Routes;
 
 /// Serves until told to stop; then finishes what it has, for at most `limit`.
 pub(crate) fn run(
@@ -41,9 +42,12 @@ pub(crate) fn run(
     let application = move |page: &PageSpec| {
         Application::new(handler(page)).with_response_headers(&headers).with_accounting(accounting.clone())
     };
-    let sites = Sites::serve(&server, vec![application(page)], &place, control);
+    // All applications of the pool have this page.
+    let all = place.routes.as_ref().map_or(1, Routes::here);
+    let applications = move |page: &PageSpec| vec![application(page); all];
+    let sites = Sites::serve(&server, applications(page), &place, control);
     control.on_page(move |page| match &sites {
-        Some(sites) => sites.replace(vec![application(page)]),
+        Some(sites) => sites.replace(applications(page)),
         None => shown.set_handler(handler(page)),
     });
     let (stop, stopped) = mpsc::channel();

@@ -3,14 +3,15 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mews_model::filtering::Rejection;
 use mews_model::web_config::{ErrorPage, ResponseMode};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Details, Page, PageHandler};
+use mews_server::{Application, Details, Page, PageHandler};
 
-use crate::control::{AnswerRules, Audience};
+use crate::control::{AnswerRules, Audience, Hosted};
 
 /// Larger files are no error pages.
 const MOST_BYTES: u64 = 4 << 20;
@@ -49,6 +50,16 @@ pub(super) fn process_failure(
     retry_after: Option<Duration>,
 ) -> PageHandler {
     if failed.code == StatusCode::UNAVAILABLE { stopping() } else { failure(failed, rules, retry_after) }
+}
+
+/// What is served of a pool's other application that cannot be hosted.
+pub(super) fn of_other(other: &Hosted) -> Application {
+    let page = match other {
+        Hosted::Refused(page) => failure(&page.failure, &page.rules, page.retry_after),
+        // Only one application is hosted in-process.
+        Hosted::App(_) => no_worker(),
+    };
+    Application::new(Arc::new(page))
 }
 
 /// The page for a request that is refused.

@@ -23,7 +23,7 @@ use self::launch::Launched;
 use self::shadow::{ShadowCopy, ShadowError};
 use super::filter::{self, body_limits, filtered};
 use super::sites::Sites;
-use super::{Control, Place};
+use super::{Control, Place, pages};
 use crate::control::AppSpec;
 use crate::edge::Edge;
 
@@ -52,7 +52,8 @@ pub(crate) fn run(
     let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, place.urls()), application.clone())
         .map_err(|error| failed(error.to_string()))?;
     let (server, served) = serve(app, &mut place, runtime, edge)?;
-    Sites::serve(&server, vec![served], &place, control);
+    let applications = std::iter::once(served).chain(place.more.iter().map(pages::of_other)).collect();
+    Sites::serve(&server, applications, &place, control);
     control.answer_for(&server);
 
     let library = Library::load(&launched.installation).map_err(runtime_error)?;

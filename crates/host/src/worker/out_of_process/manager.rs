@@ -1,7 +1,9 @@
 //! The thread that owns the processes: waits for anything to happen, tells the machine, and performs what that
 //! decides.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,9 @@ use crate::worker::{Control, pages};
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// A wait that the system refuses must not become a busy loop.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// The programs that run now, by the number of their app.
+pub(super) type Programs = Rc<RefCell<BTreeMap<usize, Vec<u32>>>>;
 
 /// What became of a start before the first request.
 pub(super) enum First {
@@ -59,7 +64,76 @@ pub(super) struct Manager<'a> {
     pub(super) first: First,
     /// Whether it was said that the app does not check the token.
     pub(super) unpaired_told: Arc<std::sync::atomic::AtomicBool>,
+    /// The number of the app among those of the worker.
+    pub(super) number: usize,
+    /// The programs of all managers.
+    pub(super) programs: Programs,
     began: Instant,
+}
+
+/// Goes on until everything has ended after a stop. `ready` is called when requests may come. One app that does not
+/// start keeps no other from being served: its requests are answered with why.
+///
+/// # Errors
+/// Why none of the processes that were to be started before that were.
+pub(super) fn run(mut managers: Vec<Manager<'_>>, ready: &dyn Fn()) -> Result<(), Box<Failure>> {
+    let mut failed = None;
+    let mut told = false;
+    for manager in managers.iter_mut().filter(|manager| matches!(manager.first, First::Awaited)) {
+        manager.start_all();
+    }
+    while managers.iter().any(|manager| !manager.stopped) {
+        if !told && managers.iter().all(|manager| !matches!(manager.first, First::Awaited)) {
+            told = true;
+            let mut failures: Vec<_> = managers.iter_mut().filter_map(Manager::take_failure).collect();
+            if failures.len() == managers.len() {
+                failed = Some(failures.swap_remove(0));
+                managers.iter_mut().for_each(Manager::stop);
+                continue;
+            }
+            ready();
+        }
+        wait(&managers);
+        for manager in managers.iter_mut().filter(|manager| !manager.stopped) {
+            manager.turn();
+        }
+        // On the thread that starts programs, so that no start is under way.
+        let known: Vec<u32> =
+            managers.iter().flat_map(|manager| manager.runs.values()).map(Run::pid).collect();
+        descendants::reap_orphans(&known);
+    }
+    let stopping = pages::stopping();
+    for message in managers.iter().flat_map(|manager| manager.processes.inbox().close()) {
+        if let Message::Request(_, request) = message {
+            request.fail(&stopping);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Waits until something happens.
+fn wait(managers: &[Manager<'_>]) {
+    let live = || managers.iter().filter(|manager| !manager.stopped);
+    let runs = || live().flat_map(|manager| manager.runs.values());
+    let inboxes = live().map(|manager| manager.processes.inbox().descriptor());
+    let descriptors = inboxes.chain(runs().flat_map(Run::descriptors));
+    let mut entries: Vec<_> =
+        descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
+    let now = Instant::now();
+    let looks = runs().filter_map(Run::next_look).map(|at| at.saturating_duration_since(now));
+    // A moment longer than asked for, so that the timer is due when the wait is over.
+    let timers =
+        live().filter_map(|manager| Some(manager.timer?.since(manager.now()) + Duration::from_millis(1)));
+    let tidy = runs().next().map(|_| TIDY_EVERY);
+    let limit = looks.chain(timers).chain(tidy).min();
+    let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+    match poll(&mut entries, limit.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => {
+            tracing::error!("waiting for events failed: {errno}");
+            std::thread::sleep(AFTER_ERROR);
+        }
+    }
 }
 
 impl<'a> Manager<'a> {
@@ -70,6 +144,7 @@ impl<'a> Manager<'a> {
         outputs: &'a Outputs,
         https_port: Option<u16>,
         processes: Arc<Processes>,
+        (number, programs): (usize, &Programs),
     ) -> Self {
         let settings = ProcessSettings {
             processes: spec.processes,
@@ -93,49 +168,32 @@ impl<'a> Manager<'a> {
             stopped: false,
             first: if spec.eager { First::Awaited } else { First::Told },
             unpaired_told: Arc::default(),
+            number,
+            programs: Programs::clone(programs),
             began: Instant::now(),
         }
     }
 
-    /// Goes on until everything has ended after a stop. `ready` is called when requests may come.
-    ///
-    /// # Errors
-    /// Why the processes that were to be started before that were not.
-    pub(super) fn run(mut self, ready: &dyn Fn()) -> Result<(), Box<Failure>> {
-        let mut failed = None;
-        match self.first {
-            First::Awaited => self.start_all(),
-            _ => ready(),
+    /// Why the processes that were to be started before the first request were not; once.
+    fn take_failure(&mut self) -> Option<Box<Failure>> {
+        match std::mem::replace(&mut self.first, First::Told) {
+            First::Failed(failure) => Some(failure),
+            First::Awaited | First::Ready | First::Told => None,
         }
-        while !self.stopped {
-            match std::mem::replace(&mut self.first, First::Told) {
-                First::Awaited => self.first = First::Awaited,
-                First::Ready => ready(),
-                First::Failed(failure) => {
-                    failed = Some(failure);
-                    self.events.push_back(ProcessEvent::StopRequested);
-                    self.feed();
-                    continue;
-                }
-                First::Told => {}
-            }
-            self.wait();
-            for message in self.processes.inbox().take() {
-                self.receive(message);
-            }
-            self.look();
-            self.feed();
-            // On the thread that starts programs, so that no start is under way.
-            let known: Vec<u32> = self.runs.values().map(Run::pid).collect();
-            descendants::reap_orphans(&known);
+    }
+
+    /// Does what there is to do.
+    fn turn(&mut self) {
+        for message in self.processes.inbox().take() {
+            self.receive(message);
         }
-        let stopping = pages::stopping();
-        for message in self.processes.inbox().close() {
-            if let Message::Request(_, request) = message {
-                request.fail(&stopping);
-            }
-        }
-        failed.map_or(Ok(()), Err)
+        self.look();
+        self.feed();
+    }
+
+    fn stop(&mut self) {
+        self.events.push_back(ProcessEvent::StopRequested);
+        self.feed();
     }
 
     /// As if a request had come for each slot.
@@ -151,28 +209,6 @@ impl<'a> Manager<'a> {
 
     pub(super) fn now(&self) -> Moment {
         Moment::at(self.began.elapsed())
-    }
-
-    /// Waits until something happens.
-    fn wait(&self) {
-        let mut entries = vec![PollFd::from_borrowed_fd(self.processes.inbox().descriptor(), PollFlags::IN)];
-        for descriptor in self.runs.values().flat_map(Run::descriptors) {
-            entries.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
-        }
-        let now = Instant::now();
-        let looks = self.runs.values().filter_map(Run::next_look).map(|at| at.saturating_duration_since(now));
-        // A moment longer than asked for, so that the timer is due when the wait is over.
-        let timer = self.timer.map(|at| at.since(self.now()) + Duration::from_millis(1));
-        let tidy = (!self.runs.is_empty()).then_some(TIDY_EVERY);
-        let limit = looks.chain(timer).chain(tidy).min();
-        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match poll(&mut entries, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => {
-                tracing::error!("waiting for events failed: {errno}");
-                std::thread::sleep(AFTER_ERROR);
-            }
-        }
     }
 
     fn receive(&mut self, message: Message) {

@@ -1,4 +1,4 @@
-//! The role that hosts an app out-of-process: starts its processes, watches them, and forwards requests to them.
+//! The role that hosts apps out-of-process: starts their processes, watches them, and forwards requests to them.
 //!
 //! The server's I/O threads forward requests to processes that are ready. Whatever else happens, happens on one thread,
 //! the process's first: it asks the machine in `mews_model::lifecycle` and performs what that decides. It is also the
@@ -21,16 +21,16 @@ use std::time::Duration;
 use mews_model::{Failure, StatusCode};
 use mews_process::descendants;
 use mews_server::forward::{ForwardHandler, ForwardOptions};
-use mews_server::{Application, Server, ServerConfig};
+use mews_server::{Application, Handler, Server, ServerConfig};
 
 use self::backend::Processes;
 use self::inbox::Message;
-use self::manager::Manager;
+use self::manager::{Manager, Programs};
 use super::filter::{application, body_limits, filtered};
 use super::sites::Sites;
 use super::{Control, Place, pages};
 use crate::app::Outputs;
-use crate::control::{Ending, ProcessSpec, WorkerMessage};
+use crate::control::{Ending, Hosted, ProcessSpec, WorkerMessage};
 use crate::edge::Edge;
 
 /// Idle connections that are kept for each process and I/O thread.
@@ -57,13 +57,30 @@ pub(crate) fn run(
         tracing::warn!("processes that lose their parent cannot be looked after: {error}");
     }
     let https_port = environment::https_port(&place.listeners);
-    let processes = Processes::new(spec.processes)
-        .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-    let (server, application) = serve(spec, &mut place, &processes, edge)?;
-    Sites::serve(&server, vec![application], &place, control);
+    let more = std::mem::take(&mut place.more);
+    let mut applications = Vec::new();
+    let mut hosted: Vec<(&ProcessSpec, Arc<Processes>)> = Vec::new();
+    for other in std::iter::once(None).chain(more.iter().map(Some)) {
+        let spec = match other {
+            None => spec,
+            Some(Hosted::App(spec)) => spec,
+            Some(refused) => {
+                applications.push(pages::of_other(refused));
+                continue;
+            }
+        };
+        let processes = Processes::new(spec.processes)
+            .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
+        applications.push(application(handler(spec, &processes)?, &spec.app, edge));
+        hosted.push((spec, processes));
+    }
+    let server = serve(spec, &applications, &mut place, edge)?;
+    Sites::serve(&server, applications, &place, control);
     control.answer_for(&server);
     control.on_stop({
-        let (server, processes, delay) = (Arc::clone(&server), Arc::clone(&processes), spec.shutdown_delay);
+        let server = Arc::clone(&server);
+        let delay = hosted.iter().map(|(spec, _)| spec.shutdown_delay).max().unwrap_or_default();
+        let processes: Vec<_> = hosted.iter().map(|(_, processes)| Arc::clone(processes)).collect();
         let control = control.clone();
         move |why| {
             server.stop_accepting();
@@ -73,7 +90,7 @@ pub(crate) fn run(
             }
             server.drain(delay);
             server.wait_idle(delay);
-            processes.tell(Message::Stop);
+            processes.iter().for_each(|processes| processes.tell(Message::Stop));
         }
     });
     let ready = || {
@@ -81,7 +98,11 @@ pub(crate) fn run(
         let name = Some(spec.app.name.clone());
         control.send(&WorkerMessage::Started { app: name, dotnet: None, hostfxr: None });
     };
-    Manager::new(spec, control, outputs, https_port, processes).run(&ready)?;
+    let programs = Programs::default();
+    let managers = hosted.into_iter().enumerate().map(|(number, (spec, processes))| {
+        Manager::new(spec, control, outputs, https_port, processes, (number, &programs))
+    });
+    manager::run(managers.collect(), &ready)?;
     if !server.wait_idle(FLUSH_LIMIT) {
         tracing::warn!("connections were still open after the app's processes had ended; closing them");
     }
@@ -91,10 +112,10 @@ pub(crate) fn run(
 /// The HTTP server on the inherited sockets; it does not accept yet.
 fn serve(
     spec: &ProcessSpec,
+    applications: &[Application],
     place: &mut Place,
-    processes: &Arc<Processes>,
     edge: &Edge,
-) -> Result<(Arc<Server>, Application), Box<Failure>> {
+) -> Result<Arc<Server>, Box<Failure>> {
     let mut config = ServerConfig {
         http2: edge.http2(),
         response_headers: spec.app.rules.answers.headers.clone(),
@@ -105,6 +126,16 @@ fn serve(
     if let Some(threads) = spec.app.io_threads {
         config.io_threads = usize::from(threads.max(1));
     }
+    let server = Server::start(config, place.take_sockets(), Arc::new(pages::no_worker()))
+        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
+    if let Some(first) = applications.first() {
+        server.set_application(first.clone());
+    }
+    Ok(Arc::new(server))
+}
+
+/// Forwards to an app's processes, with the app's rules before it.
+fn handler(spec: &ProcessSpec, processes: &Arc<Processes>) -> Result<Arc<dyn Handler>, Box<Failure>> {
     let options = ForwardOptions {
         request_timeout: spec.request_timeout,
         web_sockets: spec.app.web_sockets,
@@ -114,11 +145,7 @@ fn serve(
         as_proxy: true,
     };
     let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
-    let handler = filtered(Arc::new(handler), &spec.app)?;
-    let application = application(Arc::clone(&handler), &spec.app, edge);
-    let server = Server::start(config, place.take_sockets(), handler)
-        .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
-    Ok((Arc::new(server), application))
+    filtered(Arc::new(handler), &spec.app)
 }
 
 fn failed(cause: String) -> Box<Failure> {

@@ -83,17 +83,11 @@ impl Manager<'_> {
         })?;
         let executable = launch::find(&self.spec.app)?;
         let root = executable.dotnet_root.as_deref();
+        let ours = self.spec.environment.clone().unwrap_or_else(|| std::env::vars_os().collect());
         let program = Program {
             path: executable.path.clone(),
             arguments: executable.arguments.clone(),
-            environment: environment::make(
-                std::env::vars_os(),
-                configured,
-                port,
-                &token,
-                self.https_port,
-                root,
-            ),
+            environment: environment::make(ours.into_iter(), configured, port, &token, self.https_port, root),
             directory: self.spec.app.physical_path.clone(),
             capture: self.spec.capture,
         };
@@ -180,8 +174,11 @@ impl Manager<'_> {
 
     /// The supervisor ends what is left of them when this worker cannot.
     fn tell_programs(&self) {
-        let programs = self.runs.values().map(Run::pid).collect();
-        self.control.send(&WorkerMessage::Programs(programs));
+        let own = self.runs.values().map(Run::pid).collect();
+        let mut programs = self.programs.borrow_mut();
+        programs.insert(self.number, own);
+        let all = programs.values().flatten().copied().collect();
+        self.control.send(&WorkerMessage::Programs(all));
     }
 
     /// Says once if the app does not check the pairing token. On a thread of its own: it may read a large file.
