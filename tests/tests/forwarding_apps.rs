@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use e2e::{Client, Model, Request, Response, SharedHost, TestHost, dotnet_root, mcp, proc, wait};
+use e2e::{Client, Model, Request, Response, SharedHost, TestHost, dotnet_root, mcp, proc};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
@@ -202,24 +202,6 @@ fn forms_are_posted_whole() {
         let request = Request::post("/ReadAndWriteEcho", body.clone())
             .header("Content-Type", "application/x-www-form-urlencoded");
         assert_eq!(host.send(&request).text(), body);
-    }
-}
-
-#[test]
-fn aborts_of_clients_reach_the_app() {
-    let host = SITE.get();
-    for round in 0..4 {
-        let clients: Vec<Client> = (0..5)
-            .map(|_| {
-                let mut client = host.client();
-                client.send(&Request::get("/WaitForAbort").bytes()).unwrap();
-                client
-            })
-            .collect();
-        let waiting = || host.text("/WaitingRequestCount").parse::<u32>().unwrap();
-        wait::until_true("five waiting requests", Duration::from_secs(20), || waiting() >= 5);
-        drop(clients);
-        wait::until_true(&format!("their end in round {round}"), Duration::from_secs(20), || waiting() == 0);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deciding whether a request may pass.
 
 use super::config::{Listed, RequestFiltering};
-use crate::rewrite::FileSystem;
 use crate::rewrite::path::{Target, canonical, decode};
+use crate::rewrite::{FileKind, FileSystem};
 use crate::status::StatusCode;
 
 /// Names that IIS hides. They count only where the app's folder has such a file or folder.
@@ -197,16 +197,20 @@ impl RequestFiltering {
             Some(false) => return refused(),
             None => {}
         }
-        let ends_with = |denied: &&str| {
-            let end = name.len().checked_sub(denied.len()).and_then(|at| name.get(at..));
+        // Some take a name with a slash behind it for the file.
+        let file = path.trim_end_matches('/');
+        let ends_with = |denied: &str| {
+            let end = file.len().checked_sub(denied.len()).and_then(|at| file.get(at..));
             end.is_some_and(|end| end.eq_ignore_ascii_case(denied))
         };
-        let is = |removed: &String| removed.eq_ignore_ascii_case(extension);
-        let default = lists.defaults
-            && dot.is_some()
-            && DENIED.iter().chain(PUBLISHED).any(ends_with)
-            && !lists.removed.iter().any(is);
-        if default && exists(facts, path) {
+        let is_removed = lists.removed.iter().any(|removed| {
+            let extension = file.rfind('.').and_then(|dot| file.get(dot..));
+            extension.is_some_and(|extension| removed.eq_ignore_ascii_case(extension))
+        });
+        let default =
+            lists.defaults && !is_removed && DENIED.iter().chain(PUBLISHED).any(|denied| ends_with(denied));
+        let names_it = || file == path || facts.files.kind(file) == Some(FileKind::File);
+        if default && exists(facts, file) && names_it() {
             return refused();
         }
         // Paths that end in a slash name no file.
@@ -230,7 +234,6 @@ fn contains(text: &str, denied: &str) -> bool {
 mod tests {
     use super::*;
     use crate::filtering::{FileExtensions, HeaderLimit, HiddenSegments, Verbs};
-    use crate::rewrite::FileKind;
 
     struct Folder;
 
@@ -283,7 +286,15 @@ mod tests {
         ] {
             assert_eq!(get(&default, &target.replace('\\', "/")), Some((404, 8)), "{target}");
         }
-        for target in ["/Shop.dll", "/app/SHOP.DLL?x", "/shop.deps.json", "/views/page.cs"] {
+        for target in [
+            "/Shop.dll",
+            "/app/SHOP.DLL?x",
+            "/shop.deps.json",
+            "/views/page.cs",
+            "/SHOP.dll/.",
+            "/Shop.dll/",
+            "/views/page.cs/%2e//",
+        ] {
             assert_eq!(get(&default, target), Some((404, 7)), "{target}");
         }
         // What the app itself has under such a name is its own business.
