@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use e2e::{Model, PATIENCE, TestHost, proc, site, under_constant_load, wait};
+use e2e::{Model, PATIENCE, Request, TestHost, proc, site, under_constant_load, wait};
+use std::io::Read as _;
+use std::time::{Duration, Instant};
 
 /// `cargo xtask bench recycle` does as many as the issue of recycling asks for.
 fn recycles() -> usize {
@@ -57,6 +59,63 @@ fn out_of_process_no_request_is_lost() {
 #[test]
 fn an_app_that_must_not_run_twice_keeps_its_clients_waiting_and_loses_none() {
     loses_nothing(Model::InProcess, "recycle = { overlapped = false }");
+}
+
+/// An echo that waits for its client and does not care that the app stops.
+fn web_sockets_are_bounded(model: Model) {
+    let config = site("shop", 1, model) + "[pool.shop]\nstart = 'always'\nshutdown_time_limit = '3s'\n";
+    let host = TestHost::configured(&config)
+        .with_app("shop", "Minimal")
+        .allow_log("did not end")
+        .allow_log("did not stop")
+        .allow_log("were still open")
+        .start();
+    let before = host.servers();
+    let mut socket = host.client_at(0);
+    let upgrade = Request::get("/ws")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    socket.send(&upgrade.bytes()).unwrap();
+    assert_eq!(socket.head("GET").unwrap().status, 101);
+    let began = Instant::now();
+    assert_eq!(host.admin(&["recycle", "shop"]).code, Some(0));
+    // The new worker does not wait for what the old one still has.
+    assert_eq!(host.get_at(0, "/json").status, 200);
+    socket.set_patience(PATIENCE);
+    let end = socket.stream().read(&mut [0; 64]);
+    eprintln!("{model:?}: {end:?} after {:?}", began.elapsed());
+    wait::until_true("the old worker's end", PATIENCE, || !before.iter().any(|pid| proc::is_alive(*pid)));
+    assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+    host.stop();
+}
+
+#[test]
+fn open_web_sockets_hold_a_recycle_up_for_the_limit_at_most() {
+    web_sockets_are_bounded(Model::InProcess);
+}
+
+#[test]
+fn open_forwarded_web_sockets_do_not_either() {
+    web_sockets_are_bounded(Model::OutOfProcess);
+}
+
+#[test]
+fn a_new_out_of_process_release_that_does_not_start_leaves_the_old_one_serving() {
+    let config = site("shop", 1, Model::OutOfProcess) + "[pool.shop]\nstart = 'always'\n";
+    let host = TestHost::configured(&config).with_app("shop", "Minimal").any_log().start();
+    let before = host.status("shop")["pid"].clone();
+    host.put("shop/Minimal.dll", "no assembly");
+    let load = under_constant_load(host.addresses()[0], "/json", 1, |going| {
+        let failed = host.admin(&["recycle", "shop"]);
+        assert_eq!(failed.code, Some(1), "{failed:?}");
+        assert!(failed.stdout.contains("the old worker goes on serving"), "{failed:?}");
+        going.wait_for(50);
+    });
+    assert!(load.lost.is_empty(), "{:?}", load.lost);
+    assert_eq!(host.status("shop")["pid"], before);
+    host.stop();
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod idle_memory;
 mod matrix;
 mod plot;
 mod process;
+mod recycle;
 mod report;
 mod setup;
 mod statistics;
@@ -53,6 +54,8 @@ enum What {
     Gateway(gateway::Options),
     /// What a request costs between Mews and the app, without sockets
     Boundary(boundary::Options),
+    /// Requests while workers are replaced: none may be lost
+    Recycle(recycle::Options),
 }
 
 impl What {
@@ -87,6 +90,10 @@ pub(crate) fn task(options: &Options) -> Result<()> {
             .cure("see the compiler's errors above")
             .run()?;
     }
+    if let What::Recycle(options) = &options.what {
+        managed::build(&toolchain, &["Minimal".to_owned()])?;
+        return recycle::measure(&toolchain, options);
+    }
     let contenders = Contenders::new(&toolchain.runtime, &paths::managed_output().join(APP), APP)?;
     let report = match &options.what {
         What::InProcess(options) => matrix::measure(Preset::InProcess, &contenders, options),
@@ -97,6 +104,8 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::Blocking(options) => blocking::measure(&contenders, options),
         What::Gateway(options) => gateway::measure(&contenders, options),
         What::Boundary(options) => boundary::measure(&contenders, &toolchain.runtime, options),
+        // Done above: it compares nobody.
+        What::Recycle(_) => return Ok(()),
     }?;
     let folder =
         if options.publish { paths::root().join("docs/performance") } else { paths::target().join("bench") };
