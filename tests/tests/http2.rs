@@ -210,8 +210,6 @@ fn large_bodies_come_whole_in_both_models() {
         let told: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(told["sha256"], e2e::sha256_hex(&expected[..200_000]), "{told}");
         assert_eq!(told["trailers"]["x-sum"], "42", "{told}");
-        let trailers = client.fetch("/trailers");
-        assert!(!trailers.trailers.is_empty(), "{trailers:?}");
     }
 }
 
@@ -365,7 +363,7 @@ fn other_peoples_clients() {
         let host = TestHost::app("Minimal")
             .model(model)
             .urls("https://localhost:0")
-            .allow_log("self-signed")
+            .allow_log("SELF-SIGNED")
             .start();
         let url = |path: &str| format!("https://localhost:{}{path}", host.port());
         let curl = |more: &[&str], path: &str| {
@@ -394,7 +392,7 @@ fn off_means_off() {
         .urls("https://localhost:0")
         .flag("--http2")
         .flag("off")
-        .allow_log("self-signed")
+        .allow_log("SELF-SIGNED")
         .start();
     let url = format!("https://localhost:{}/", host.port());
     let text = run("curl", &["-sS", "--insecure", "--http2", "-w", " %{http_version}", &url]);

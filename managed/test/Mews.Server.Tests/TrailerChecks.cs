@@ -25,6 +25,8 @@ internal static class TrailerChecks
                             Check.True(context.Response.SupportsTrailers(), "supported");
                             if (body)
                             {
+                                // A length that is set is no field: nothing else may be before the trailers.
+                                context.Response.ContentLength = 11;
                                 await context.Response.WriteAsync("Hello World");
                             }
 

@@ -147,14 +147,14 @@ internal abstract partial class MewsHttpContext : IHttpResponseFeature
 
         var writer = new HeadWriter(exchange, _handle, 0);
         int reason = string.IsNullOrEmpty(_reasonPhrase) ? 0 : writer.Reason(_reasonPhrase);
-        if (reason == 0 && _mayHaveTrailers && _responseHeaders.Count == 0)
+        _responseHeaders.WriteTo(ref writer);
+        if (writer.Position == 0 && _mayHaveTrailers)
         {
             // Trailers begin at a position of the head area, and 0 means none: something must come before them.
             string standard = ReasonPhrases.GetReasonPhrase(status);
             reason = writer.Reason(standard.Length == 0 ? "-" : standard);
         }
 
-        _responseHeaders.WriteTo(ref writer);
         exchange->status = status;
         exchange->reason_len = (ushort)reason;
         exchange->response_content_length = _responseHeaders.ContentLengthOrNone;
