@@ -9,6 +9,7 @@ mod contender;
 mod difference;
 mod first_response;
 mod gateway;
+mod http2;
 mod idle_memory;
 mod matrix;
 mod plot;
@@ -46,6 +47,8 @@ enum What {
     All(matrix::Options),
     /// Time from start to the first response
     FirstResponse(first_response::Options),
+    /// HTTP/2 without TLS: processor time of a request
+    Http2(http2::Options),
     /// Memory after a warm-up, idle
     IdleMemory(idle_memory::Options),
     /// A fast endpoint while 64 requests block their threads
@@ -100,6 +103,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::OutOfProcess(options) => matrix::measure(Preset::OutOfProcess, &contenders, options),
         What::All(options) => matrix::measure(Preset::All, &contenders, options),
         What::FirstResponse(options) => first_response::measure(&contenders, options),
+        What::Http2(options) => http2::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),
         What::Gateway(options) => gateway::measure(&contenders, options),

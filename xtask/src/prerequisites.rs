@@ -14,7 +14,7 @@ pub(crate) struct Tool {
 }
 
 /// Comes with `nghttp`.
-const H2LOAD: Tool =
+pub(crate) const H2LOAD: Tool =
     Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
 
 /// What the end-to-end tests drive.

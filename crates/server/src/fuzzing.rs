@@ -2,4 +2,5 @@
 
 pub use crate::forward::fuzzing::reply;
 pub use crate::http1::fuzzing::request;
+pub use crate::http2::fuzzing::header_blocks;
 pub use crate::peek::fuzzing::beginning;

@@ -20,6 +20,8 @@ mod calls;
 mod conn;
 mod frame;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod hpack;
 mod pending;
