@@ -179,6 +179,11 @@ impl Site {
             place: Some(place),
             isolation: pool.isolation.clone(),
             edge: EdgeSpec::of(site),
+            sign_in: application
+                .authentication
+                .clone()
+                .or_else(|| site.authentication.clone())
+                .unwrap_or_default(),
             ..SiteOptions::default()
         };
         Self { folder: application.physical_path.clone(), options, dll: None }

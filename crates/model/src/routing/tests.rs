@@ -21,6 +21,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         physical_path: "/srv".into(),
         pool: "p".to_owned(),
         hosting_model: None,
+        authentication: None,
     });
     Site {
         name: name.to_owned(),
@@ -31,6 +32,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         client_certificates: ClientCertificates::None,
         client_ca: None,
         access_log: None,
+        authentication: None,
         applications: applications.collect(),
     }
 }

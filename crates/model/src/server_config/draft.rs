@@ -86,6 +86,7 @@ impl SiteDraft {
             client_certificates: ClientCertificates::None,
             client_ca: None,
             access_log: None,
+            authentication: None,
             applications: Vec::new(),
         };
         let name = Placed { value: String::new(), at };
@@ -100,6 +101,7 @@ impl ApplicationDraft {
             physical_path: PathBuf::new(),
             pool: String::new(),
             hosting_model: None,
+            authentication: None,
         };
         let path = Placed { value: "/".to_owned(), at };
         Self { application, path, physical_path: None, pool: None }

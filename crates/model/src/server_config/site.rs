@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{AccessLog, Binding};
 use crate::HostingModel;
+use crate::authentication::SignInSettings;
 
 /// A site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Site {
     pub client_ca: Option<PathBuf>,
     /// Where its requests are logged.
     pub access_log: Option<AccessLog>,
+    /// Keys and names of users who sign in; `None`: the system's.
+    pub authentication: Option<SignInSettings>,
     /// Its applications. One of them has the path `/`.
     pub applications: Vec<Application>,
 }
@@ -65,4 +68,6 @@ pub struct Application {
     pub pool: String,
     /// Overrides what its `web.config` says.
     pub hosting_model: Option<HostingModel>,
+    /// In place of the site's.
+    pub authentication: Option<SignInSettings>,
 }

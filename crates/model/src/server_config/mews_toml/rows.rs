@@ -10,6 +10,7 @@
 //! test compares it, and reads every default to see that it is the value's own). [`Kind`] lists what a key can hold. A
 //! table of keys in a table is [`Kind::Nested`], as `pool` shows with `recycle`; those of pools are there.
 
+mod authentication;
 mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
@@ -19,6 +20,7 @@ use super::super::{
 use super::table::Default::{Required, Text, Words};
 use super::table::{Form, Kind, Nested, Row, number, row};
 use crate::HostingModel;
+use authentication::AUTHENTICATION;
 use pool::POOL;
 
 const UINT: u64 = u32::MAX as u64;
@@ -137,6 +139,19 @@ const SITE: &[Row<SiteDraft>] = &[
         "Where a line is written for each request. A text is the `file`.",
     ),
     row(
+        "authentication",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "authentication",
+            rows: AUTHENTICATION,
+            open: |site: &mut SiteDraft, _| site.site.authentication.get_or_insert_default(),
+            off: None,
+            short: Some("keytab"),
+        }),
+        Words("the system's keytab"),
+        "Where keys are and how names look, for applications whose `web.config` lets users sign in. A text is the `keytab`.",
+    ),
+    row(
         "application",
         Kind::Nested(&Nested {
             form: Form::Many,
@@ -234,6 +249,19 @@ const APPLICATION: &[Row<ApplicationDraft>] = &[
         ]),
         Words("what `web.config` says"),
         "Where it runs. Applications that run in-process need a pool each; the others may share one.",
+    ),
+    row(
+        "authentication",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "authentication",
+            rows: AUTHENTICATION,
+            open: |app: &mut ApplicationDraft, _| app.application.authentication.get_or_insert_default(),
+            off: None,
+            short: Some("keytab"),
+        }),
+        Words("the site's"),
+        "The same as the site's `authentication`, in its place.",
     ),
 ];
 
