@@ -145,7 +145,7 @@ fn passwords_are_checked_by_kerberos() {
         for wrong in ["alice:bobpw", "alice:", ":alicepw", "nobody:x", "HTTP/localhost:x"] {
             assert!(ask(wrong).ends_with(" 401"), "{model:?} {wrong}: {}", ask(wrong));
         }
-        let offered = realm.curl(&alice, &["-k", "-i", &url(&host)]);
+        let offered = realm.curl(&alice, &["-k", "-i", "--http1.1", &url(&host)]);
         assert!(
             offered.contains("WWW-Authenticate: Basic realm=\"the shop\", charset=\"UTF-8\""),
             "{offered}"
@@ -188,13 +188,20 @@ fn passwords_are_not_taken_in_clear_unless_allowed() {
 fn certificates_stand_for_users() {
     let scratch = tempfile::tempdir().unwrap();
     certificate(scratch.path());
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "Shop CA");
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let ca = scratch.path().join("ca.pem");
+    fs::write(&ca, authority.self_signed(&authority_key).unwrap().pem()).unwrap();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
     let client = |name: &str| {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = rcgen::KeyPair::generate().unwrap();
         let path = scratch.path().join(format!("{name}.pem"));
-        fs::write(&path, params.self_signed(&key).unwrap().pem() + &key.serialize_pem()).unwrap();
+        fs::write(&path, params.signed_by(&key, &issuer).unwrap().pem() + &key.serialize_pem()).unwrap();
         path.to_str().unwrap().to_owned()
     };
     let (anna, otto) = (client("anna"), client("otto"));
@@ -204,8 +211,8 @@ fn certificates_stand_for_users() {
                     <add certificateField=\"Subject\" certificateSubField=\"CN\" matchCriteria=\"an*\" />\
                     </rules></add></manyToOneMappings></iisClientCertificateMappingAuthentication></authentication>";
     for model in MODELS {
-        let host =
-            secure(model, scratch.path(), security).flag("--client-certificates").flag("allow").start();
+        let asked = secure(model, scratch.path(), security).flag("--client-certificates").flag("allow");
+        let host = asked.flag("--client-ca").flag(ca.to_str().unwrap()).start();
         let ask = |certificate: &str, path: &str| {
             let url = url(&host) + path;
             curl(&["-sk", "--cert", certificate, "-w", " %{http_code}", &url])
@@ -213,6 +220,12 @@ fn certificates_stand_for_users() {
         assert_eq!(ask(&anna, ""), "SHOP\\games SSL/PCT 200", "{model:?}");
         assert_eq!(ask(&anna, "staff"), "SHOP\\games SSL/PCT 200", "{model:?}: roles of the account");
         assert!(ask(&otto, "").ends_with(" 401"), "{model:?}");
+        host.stop();
+        // Where nobody checks them, anybody can have a certificate that says anything.
+        let asked = secure(model, scratch.path(), security).flag("--client-certificates").flag("allow");
+        let host = asked.any_log().start();
+        let answer = curl(&["-sk", "--cert", &anna, "-w", " %{http_code}", &url(&host)]);
+        assert!(answer.ends_with(" 401"), "{model:?}: {answer}");
         host.stop();
     }
 }

@@ -25,6 +25,7 @@ struct TlsSpec {
     server_name: String,
     /// In base64.
     client_certificate: Option<String>,
+    client_is_trusted: bool,
     /// What a sign-in over the connection can be bound to; in base64.
     end_point: Option<String>,
     legs_ns: [i64; 4],
@@ -37,6 +38,7 @@ impl From<Client> for ClientSpec {
             cipher_suite: tls.cipher_suite,
             server_name: tls.server_name.clone(),
             client_certificate: tls.client_certificate.as_deref().map(|der| STANDARD.encode(der)),
+            client_is_trusted: tls.client_is_trusted,
             end_point: tls.end_point().map(|bytes| STANDARD.encode(bytes)),
             legs_ns: tls.legs_ns,
         });
@@ -54,6 +56,7 @@ impl From<ClientSpec> for Client {
                 cipher_suite: tls.cipher_suite,
                 server_name: tls.server_name,
                 client_certificate: certificate.map(Vec::into_boxed_slice),
+                client_is_trusted: tls.client_is_trusted,
                 server_certificate: end_point.map(ServerCertificate::elsewhere),
                 legs_ns: tls.legs_ns,
             })
@@ -73,6 +76,7 @@ mod tests {
             cipher_suite: 0x1301,
             server_name: "shop.example".into(),
             client_certificate: Some(Box::from([0xff_u8, 0, 1])),
+            client_is_trusted: true,
             server_certificate: Some(ServerCertificate::elsewhere(vec![7, 0xfe])),
             legs_ns: [1, 2, 3, 4],
         };

@@ -23,10 +23,12 @@ pub struct NamePart {
 }
 
 /// The account that a certificate stands for: of the mappings of one certificate, else of the first of many that fits.
-/// `None`: none, or it is refused. `decode` reads Base64.
+/// `None`: none, or it is refused. What a certificate says only counts when its issuer is trusted: anybody can make one
+/// that says anything. `decode` reads Base64.
 pub fn mapped<'a>(
     mapping: &'a CertificateMapping,
     certificate: &Certificate,
+    is_trusted: bool,
     decode: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> Option<&'a str> {
     let one = mapping.one_to_one.iter().find(|entry| {
@@ -35,6 +37,9 @@ pub fn mapped<'a>(
     });
     if let Some(entry) = one {
         return Some(entry.user.as_str());
+    }
+    if !is_trusted {
+        return None;
     }
     let fits = |rule: &CertificateRule| {
         let parts = if rule.issuer { &certificate.issuer } else { &certificate.subject };
@@ -100,8 +105,13 @@ mod tests {
             one_to_one: vec![OneToOneMapping { user: "boss".to_owned(), certificate: "bo\n ss".to_owned() }],
         };
         let user = |subject, issuer| {
-            mapped(&mapping, &certificate(subject, issuer), |text| Some(text.as_bytes().to_vec()))
+            mapped(&mapping, &certificate(subject, issuer), true, |text| Some(text.as_bytes().to_vec()))
         };
+        let untrusted = |subject| {
+            let certificate = certificate(subject, "Shop CA");
+            mapped(&mapping, &certificate, false, |text| Some(text.as_bytes().to_vec()))
+        };
+        assert_eq!((untrusted("boss"), untrusted("anna")), (Some("boss"), None));
         assert_eq!(user("boss", "x"), Some("boss"));
         assert_eq!(user("anna", "SHOP root ca"), Some("guest"));
         assert_eq!(user("Mallory", "Shop CA"), None);

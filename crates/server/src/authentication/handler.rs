@@ -189,8 +189,10 @@ impl Shared {
         });
         signed_in.or_else(|| {
             let mapping = self.schemes.certificates.as_ref()?;
-            let certificate = parsed(exchange.connection().tls.as_ref()?.client_certificate.as_deref()?)?;
-            let user = mapped(mapping, &certificate, |text| STANDARD.decode(text).ok())?;
+            let tls = exchange.connection().tls.as_ref()?;
+            let certificate = parsed(tls.client_certificate.as_deref()?)?;
+            let user =
+                mapped(mapping, &certificate, tls.client_is_trusted, |text| STANDARD.decode(text).ok())?;
             Some(self.authority.account(user))
         })
     }

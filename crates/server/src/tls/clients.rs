@@ -97,6 +97,11 @@ impl Clients {
         })
     }
 
+    /// Whether certificates are checked: requests of clients whose certificate is not trusted never reach the application.
+    pub(super) fn check(&self) -> bool {
+        self.verifier.is_some()
+    }
+
     /// What the handshake asks for; `None`: nothing.
     pub(super) fn handshake_verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
         if self.mode == ClientCertificates::None {

@@ -177,6 +177,7 @@ impl Opening {
             cipher_suite: connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite())),
             server_name: connection.server_name().map(str::to_ascii_lowercase).unwrap_or_default(),
             client_certificate: chain.and_then(<[_]>::first).map(|first| first.as_ref().into()),
+            client_is_trusted: self.current.clients.check(),
             server_certificate: self.certificate.take(),
             legs_ns: self.legs_ns,
         };

@@ -41,6 +41,8 @@ pub struct TlsInfo {
     pub server_name: String,
     /// The client's certificate in DER. Whether it was checked is a matter of the listener's settings.
     pub client_certificate: Option<Box<[u8]>>,
+    /// Whether it was issued by an authority that the listener trusts: what it says may be believed.
+    pub client_is_trusted: bool,
     /// The certificate that the client was shown.
     pub server_certificate: Option<ServerCertificate>,
     /// `CLOCK_MONOTONIC` nanoseconds of the handshake: the client's hello came, it was answered, the client's second
