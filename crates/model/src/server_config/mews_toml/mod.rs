@@ -45,6 +45,7 @@ mod tests {
     use super::super::draft::{ApplicationDraft, SiteDraft};
     use super::table::Default;
     use super::*;
+    use crate::authentication::SignInSettings;
     use crate::web_config::report::Place;
 
     fn draft(text: &str) -> Draft {
@@ -89,7 +90,8 @@ mod tests {
         let draft = draft(&text);
         assert_eq!(draft.pools[0].pool, Pool::new("x"));
         assert_eq!(draft.sites[0].site, SiteDraft::new(Place::default()).site);
-        let application = ApplicationDraft::new(Place::default());
+        let mut application = ApplicationDraft::new(Place::default());
+        application.application.authentication = Some(SignInSettings::default());
         assert_eq!(draft.sites[0].applications[0].application, application.application);
         assert_eq!(draft.sites[0].applications[0].path.value, application.path.value);
     }
