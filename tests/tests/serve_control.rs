@@ -58,6 +58,17 @@ fn stop_answers_503_and_start_brings_the_app_back() {
 }
 
 #[test]
+fn a_site_that_does_not_start_by_itself_is_started_by_its_name() {
+    let site =
+        site("shop", 1, Model::InProcess).replace("name = 'shop'\n", "name = 'Shop'\nauto_start = false\n");
+    let host = TestHost::configured(&(site + "[pool.shop]\n")).with_app("shop", "Minimal").serve();
+    assert_eq!(host.get_at(0, "/").status, 503);
+    assert_eq!(host.admin(&["start", "Shop"]).code, Some(0));
+    assert_eq!(host.get_at(0, "/").status, 200);
+    host.stop();
+}
+
+#[test]
 fn recycle_answers_once_another_worker_has_taken_over() {
     let host = hosts_two().start();
     let before = host.status("shop")["pid"].clone();

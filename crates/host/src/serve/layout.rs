@@ -100,8 +100,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Works it out, reads certificates, and listens.
-    pub(crate) fn new(mut config: ServerConfig, present: &Present) -> Result<Self, LayoutError> {
-        config.sites.retain(|site| site.auto_start);
+    pub(crate) fn new(config: ServerConfig, present: &Present) -> Result<Self, LayoutError> {
         let router = Router::new(&config);
         let mut warnings = Vec::new();
         let mut tls = BTreeMap::new();
@@ -215,12 +214,20 @@ fn pool_spec(config: &ServerConfig, pool: &Pool, place: Place) -> Option<PoolSpe
     };
     let mut applications = config.sites.iter().flat_map(here);
     let site = applications.next()?;
+    let more: Vec<Site> = applications.collect();
+    let settings = Settings::of(pool, later(config, pool, |pool| pool.recycle.age));
+    // A site that is not to start by itself answers with 503 until 'mews start' names it, or its pool.
+    let starts = |site: &ConfiguredSite| {
+        site.auto_start && site.applications.iter().any(|app| app.pool.eq_ignore_ascii_case(&pool.name))
+    };
+    let settings =
+        Settings { auto_start: settings.auto_start && config.sites.iter().any(starts), ..settings };
     Some(PoolSpec {
         name: Some(pool.name.clone()),
         site,
-        more: applications.collect(),
+        more,
         plan: None,
-        settings: Settings::of(pool, later(config, pool, |pool| pool.recycle.age)),
+        settings,
         startup_limit: pool.startup_limit,
         shutdown_limit: pool.shutdown_limit,
         ping: pool.ping,
