@@ -41,7 +41,7 @@ pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_l
 pub use kerberos::{Mechanism, Realm, Tokens};
 pub use load::Load;
 pub use output::Capture;
-pub use paths::{dotnet_root, mcp, unruly};
+pub use paths::{dotnet_root, mcp, program, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
 pub use random::Random;
 

@@ -24,7 +24,10 @@ fn existing(path: PathBuf, what: &str, variable: &str) -> PathBuf {
 }
 
 /// The `mews` under test.
-pub(crate) fn binary() -> PathBuf {
+///
+/// # Panics
+/// It is not there.
+pub fn program() -> PathBuf {
     let path = variable("MEWS_TEST_BINARY").unwrap_or_else(|| target().join("debug/mews"));
     existing(path, "the program mews", "MEWS_TEST_BINARY")
 }

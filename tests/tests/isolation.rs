@@ -254,6 +254,37 @@ fn cookies_of_an_out_of_process_app_outlive_ten_recycles() {
 }
 
 #[test]
+fn cookies_outlive_a_new_release_behind_a_link() {
+    let lasting = Lasting::new(Model::InProcess, "");
+    let (app, releases) = (lasting.at("app"), lasting.at("releases"));
+    let host = lasting.serve(None);
+    let cookie = sign_in(&host);
+    // The folder becomes a link, and the link leads to another release.
+    fs::create_dir(&releases).unwrap();
+    fs::rename(&app, releases.join("1")).unwrap();
+    let files: Vec<PathBuf> =
+        fs::read_dir(releases.join("1")).unwrap().map(|file| file.unwrap().path()).collect();
+    fs::create_dir(releases.join("2")).unwrap();
+    for file in files.iter().filter(|file| file.is_file()) {
+        fs::copy(file, releases.join("2").join(file.file_name().unwrap())).unwrap();
+    }
+    for release in ["1", "2", "1"] {
+        let next = lasting.at("next");
+        std::os::unix::fs::symlink(releases.join(release), &next).unwrap();
+        fs::rename(&next, &app).unwrap();
+        let recycled = host.admin(&["recycle", "shop"]);
+        assert_eq!(recycled.code, Some(0), "{recycled:?}");
+        // Mews notices the switch by itself as well, so there may be a recycle too many.
+        let due = releases.join(release).canonicalize().unwrap();
+        wait::until_true("the release", PATIENCE, || {
+            host.get_at(0, "/process").json()["directory"] == due.to_str().unwrap()
+        });
+        assert_eq!(who(&host, &cookie), "200 ada", "release {release}\n{}", host.story());
+    }
+    host.stop();
+}
+
+#[test]
 fn cookies_of_a_pool_with_a_user_outlive_ten_recycles() {
     if is_root("cookies of a pool of another user") {
         cookies_stay_valid(Model::InProcess, &format!("user = '{USER}'"));

@@ -301,12 +301,12 @@ impl HostBuilder {
         let temporary = self.scratch.path().join("tmp");
         fs::create_dir_all(&temporary).expect("the temporary folder is writable");
         let mut command = match &self.passed {
-            None => Command::new(paths::binary()),
+            None => Command::new(paths::program()),
             // Who the sockets are for is known by its number, which is the shell's.
             Some(_) => {
                 let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=mews.socket exec \"$0\" \"$@\"";
                 let mut shell = Command::new("/bin/sh");
-                shell.args(["-c", script]).arg(paths::binary());
+                shell.args(["-c", script]).arg(paths::program());
                 shell
             }
         };

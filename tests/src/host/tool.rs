@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 /// # Panics
 /// It cannot be run.
 pub fn tool(arguments: &[&str]) -> Finished {
-    let mut command = Command::new(paths::binary());
+    let mut command = Command::new(paths::program());
     command.args(arguments).stdin(Stdio::null()).env("DOTNET_ROOT", paths::dotnet_root());
     for name in ["ASPNETCORE_URLS", "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT", "MEWS_LOG"] {
         command.env_remove(name);

@@ -96,10 +96,11 @@ impl Hosting {
     }
 }
 
-/// Works it out. `base` has the hosting model that counts.
+/// Works it out. `base` has the hosting model that counts, `folder` is where the one that was `named` leads now.
 pub(super) fn make(
     base: Base,
     options: &SiteOptions,
+    named: &Path,
     folder: &Path,
     inherited: &Inherited,
 ) -> Result<Plan, ResolveError> {
@@ -115,7 +116,8 @@ pub(super) fn make(
     let changes = changes(&app, base.model, hook.as_deref(), options, configured, inherited, &isolated);
     let rules = rules::site(base.config.as_ref(), options, folder, inherited);
     let shadow_copies = settings::shadow_copies(module, base.model, folder, inherited);
-    let app = AppSpec { rules, shadow_copies, ..app };
+    let named_folder = (named != folder).then(|| named.to_owned());
+    let app = AppSpec { rules, shadow_copies, named_folder, ..app };
 
     let stdout_log = settings::stdout_log(module, folder, inherited);
     let limit = module.map_or(SHUTDOWN_LIMIT, |module| module.shutdown_time_limit);
@@ -168,6 +170,7 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
         launch: base.launch.clone(),
         args: options.args.clone(),
         physical_path: folder.to_owned(),
+        named_folder: None,
         application_id: format!("/LM/W3SVC/{}/ROOT{below}", place.site_id),
         config_path: format!("MACHINE/WEBROOT/APPHOST/{}{below}", place.site),
         virtual_path: place.path,

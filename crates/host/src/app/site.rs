@@ -228,7 +228,7 @@ impl Site {
         if let (HostingModel::InProcess, Some(dll)) = (base.model, &base.dll) {
             runtime_config::check(dll)?;
         }
-        plan::make(base, &self.options, &folder, &inherited)
+        plan::make(base, &self.options, &self.folder, &folder, &inherited)
     }
 
     fn inherited(&self) -> Inherited {

@@ -107,6 +107,8 @@ pub(crate) struct AppSpec {
     pub(crate) args: Vec<String>,
     /// The app's folder: content root and current directory. Absolute.
     pub(crate) physical_path: PathBuf,
+    /// The same as it was named, if that is a link: the name by which data protection knows the app.
+    pub(crate) named_folder: Option<PathBuf>,
     /// `/` or the path below which the app lies.
     pub(crate) virtual_path: String,
     /// The site's name.

@@ -47,6 +47,7 @@ internal static class ServerRegistration
             AuthenticationRegistration.InProcess(services);
         }
 
+        NamedFolder.Apply(services, PhysicalPath());
         HostingStartupVariable.Restore();
     }
 
@@ -58,6 +59,8 @@ internal static class ServerRegistration
         Native.Report(ReportKind.CannotBeHosted, text);
         return new InvalidOperationException(text);
     }
+
+    private static unsafe string PhysicalPath() => Native.Text(Native.Info->physical_path, Native.Info->physical_path_len);
 
     private static bool MayBeReplaced(ServiceDescriptor descriptor)
     {

@@ -64,7 +64,9 @@ pub(super) fn runtime_properties(spec: &AppSpec) -> Vec<(String, String)> {
     // What the app finds beside itself is in its own folder, also when it is loaded from a copy.
     let base = || format!("{}/", spec.physical_path.to_string_lossy().trim_end_matches('/'));
     let base = spec.shadow_copies.is_some().then(|| ("APP_CONTEXT_BASE_DIRECTORY", base()));
-    stack.into_iter().chain(base).map(|(name, value)| (name.to_owned(), value)).collect()
+    let named =
+        spec.named_folder.as_ref().map(|folder| ("MEWS_NAMED_FOLDER", folder.to_string_lossy().into_owned()));
+    stack.into_iter().chain(base).chain(named).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What the start line shows.
