@@ -238,7 +238,7 @@ fn handler_settings_are_read_in_any_case_and_unknown_ones_are_told() {
 #[test]
 fn what_means_nothing_here_is_warned_about_once_and_serves() {
     let sections = "<urlCompression doStaticCompression=\"true\" /><staticContent><mimeMap fileExtension=\".webp\" mimeType=\"image/webp\" /></staticContent>\
-        <security><access sslFlags=\"Ssl\" /></security>";
+        <security><dynamicIpSecurity /></security>";
     for model in MODELS {
         let builder = TestHost::app("Minimal").model(model).any_log().edit("web.config", |text| {
             text.replace("</system.webServer>", &format!("{sections}</system.webServer>"))
@@ -247,14 +247,14 @@ fn what_means_nothing_here_is_warned_about_once_and_serves() {
         assert_eq!(code, Some(0), "{checked:#}");
         let host = builder.start();
         assert_eq!(host.text("/"), "Hello World!");
-        assert_eq!(host.logged("sslFlags"), 1, "what is not enforced is said, and once\n{}", host.story());
+        assert_eq!(host.logged("dynamicIpSecurity"), 1, "what is not enforced is said, and once\n{}", host.story());
         host.stop();
     }
 }
 
 #[test]
 fn an_app_that_is_closed_to_strangers_is_not_opened() {
-    let sections = "<security><authentication><anonymousAuthentication enabled=\"false\" /><windowsAuthentication enabled=\"true\" /></authentication></security>";
+    let sections = "<security><authentication><anonymousAuthentication enabled=\"false\" /><digestAuthentication enabled=\"true\" /></authentication></security>";
     let builder = TestHost::app("Minimal").edit("web.config", |text| {
         text.replace("</system.webServer>", &format!("{sections}</system.webServer>"))
     });
