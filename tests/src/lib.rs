@@ -19,6 +19,7 @@
 mod browser;
 mod busy;
 mod constant_load;
+pub mod framing;
 mod host;
 mod http;
 mod kerberos;

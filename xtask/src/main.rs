@@ -8,6 +8,7 @@
 
 mod bench;
 mod command;
+mod conformance;
 mod demo;
 mod dist;
 mod dotnet;
@@ -45,6 +46,8 @@ enum Task {
     Test(test::Options),
     /// Check the rules of this repository that no compiler checks
     Tidy,
+    /// Run suites that nobody here wrote, and the framing table behind other servers
+    Conformance(conformance::Options),
     /// Measure Mews beside its rivals
     Bench(bench::Options),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::task(&options),
         Task::Test(options) => test::task(&options),
         Task::Tidy => tidy::task(),
+        Task::Conformance(options) => conformance::task(&options),
         Task::Bench(options) => bench::task(&options),
     };
     match result {

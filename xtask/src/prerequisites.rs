@@ -58,6 +58,17 @@ pub(crate) const HAPROXY: Tool =
 pub(crate) const CADDY: Tool =
     Tool { programs: &["caddy"], package: "caddy", purpose: "a proxy to compare with" };
 
+/// What `cargo xtask conformance` drives.
+pub(crate) const FOR_CONFORMANCE: [Tool; 7] = [
+    FOR_TESTS[1],
+    Tool { programs: &["testssl"], package: "testssl.sh", purpose: "checks of TLS" },
+    Tool { programs: &["slowhttptest"], package: "slowhttptest", purpose: "slow clients" },
+    Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 load" },
+    Tool { programs: &["nginx"], package: "nginx", purpose: "a server in front" },
+    Tool { programs: &["haproxy"], package: "haproxy", purpose: "a server in front" },
+    Tool { programs: &["caddy"], package: "caddy", purpose: "a server in front" },
+];
+
 /// Makes sure that all `tools` are there.
 ///
 /// # Errors
