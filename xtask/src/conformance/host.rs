@@ -69,7 +69,7 @@ impl Hosts {
             Step::new("openssl").args(words).current_dir(&self.scratch).capture()
         };
         openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=conformance~authority -keyout ca.key -out ca.pem",
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 120 -subj /CN=conformance~authority -keyout ca.key -out ca.pem",
         )?;
         openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
@@ -77,7 +77,7 @@ impl Hosts {
         let extensions = "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n";
         std::fs::write(self.scratch.join("server.ext"), extensions)?;
         openssl(
-            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem",
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 120 -extfile server.ext -out server.pem",
         )?;
         Ok(())
     }

@@ -34,7 +34,7 @@ impl EdgeOptions {
     /// The log's file cannot be written to.
     pub(crate) fn spec(&self) -> Result<EdgeSpec, String> {
         let access_log = self.access_log.as_deref().map(|path| self.access_log(path)).transpose()?;
-        Ok(EdgeSpec { access_log, http2: self.http2 })
+        Ok(EdgeSpec { access_log, http2: self.http2, ..EdgeSpec::default() })
     }
 
     fn access_log(&self, path: &Path) -> Result<AccessLog, String> {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mews_model::metrics::{Snapshot, names};
-use mews_model::server_config::{AccessLog, Site};
-use mews_server::{Accounting, RotatingFile, Sink};
+use mews_model::server_config::{AccessLog, ConnectionLimits, Site};
+use mews_server::{Accounting, Limits, MinDataRate, RotatingFile, Sink};
 use serde::{Deserialize, Serialize};
 
 use super::http2::Http2;
@@ -17,6 +17,8 @@ pub(crate) struct EdgeSpec {
     pub(crate) access_log: Option<AccessLog>,
     /// Where HTTP/2 is spoken.
     pub(crate) http2: Http2,
+    /// What clients may ask of connections.
+    pub(crate) limits: ConnectionLimits,
 }
 
 /// What a worker makes of it. Clones are the same.
@@ -24,13 +26,14 @@ pub(crate) struct EdgeSpec {
 pub(crate) struct Edge {
     log: Option<mews_server::AccessLog>,
     http2: Http2,
+    limits: ConnectionLimits,
     accounted: Arc<Mutex<Vec<Arc<Accounting>>>>,
 }
 
 impl EdgeSpec {
     /// That of a site in a configuration file.
     pub(crate) fn of(site: &Site) -> Self {
-        Self { access_log: site.access_log.clone(), ..Self::default() }
+        Self { access_log: site.access_log.clone(), limits: site.limits.clone(), ..Self::default() }
     }
 }
 
@@ -42,7 +45,7 @@ impl Edge {
                 .map_err(|error| tracing::error!("{error}; requests are served without being logged"))
                 .ok()
         });
-        Self { log, http2: spec.http2, accounted: Arc::default() }
+        Self { log, http2: spec.http2, limits: spec.limits.clone(), accounted: Arc::default() }
     }
 
     /// How the requests for an application of a site are accounted for.
@@ -64,6 +67,29 @@ impl Edge {
             snapshot.count(names::LOG_LINES, &["lost"], lost);
         }
         snapshot
+    }
+
+    /// The server's limits. An announced body that is too long is the filter's to refuse, with IIS's number.
+    pub(crate) fn limits(&self, max_request_body: Option<u64>) -> Limits {
+        let own = &self.limits;
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let rate = |bytes_per_second| MinDataRate { bytes_per_second, grace: own.rate_grace };
+        Limits {
+            request_line: size(own.request_line),
+            header_bytes: size(own.header_bytes),
+            header_count: size(own.header_count),
+            header_timeout: own.header_timeout,
+            keep_alive_timeout: own.keep_alive_timeout,
+            max_request_body,
+            refuse_announced_body: false,
+            body_timeout: own.stall_timeout,
+            min_request_rate: rate(own.request_rate),
+            write_timeout: own.stall_timeout,
+            min_response_rate: rate(own.response_rate),
+            handshake_timeout: own.handshake_timeout,
+            max_connections: size(own.connections),
+            ..Limits::default()
+        }
     }
 
     /// Where HTTP/2 is spoken.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Application, FilterHandler, FilterOptions, Handler, Limits};
+use mews_server::{Application, FilterHandler, FilterOptions, Handler};
 
 use super::authentication::authenticated;
 use super::pages;
@@ -42,11 +42,6 @@ pub(super) fn application(handler: Arc<dyn Handler>, app: &AppSpec, edge: &Edge)
         .with_max_request_body(app.max_request_body)
         .with_response_headers(&app.rules.answers.headers)
         .with_accounting(edge.accounting(&app.site_name, &app.virtual_path))
-}
-
-/// The server's limits, in which an announced body that is too long is the filter's to refuse, with IIS's number.
-pub(super) fn body_limits(max_request_body: Option<u64>) -> Limits {
-    Limits { max_request_body, refuse_announced_body: false, ..Limits::default() }
 }
 
 /// The app's folder. Names on this system count by case, while those of a request that asks for a file of another

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mews_server::{Application, Limits, PageHandler, Server, ServerConfig};
+use mews_server::{Application, PageHandler, Server, ServerConfig};
 
 use super::sites::Sites;
 use super::{Control, DRAIN_GRACE, Place, pages};
@@ -28,7 +28,7 @@ pub(crate) fn run(
     let accounting = edge.accounting("", "");
     let config = ServerConfig {
         io_threads: 1,
-        limits: Limits::default(),
+        limits: edge.limits(None),
         response_headers: headers.clone(),
         accounting: accounting.clone(),
         http2: edge.http2(),

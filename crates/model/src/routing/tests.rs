@@ -33,6 +33,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         client_ca: None,
         access_log: None,
         authentication: None,
+        limits: crate::server_config::ConnectionLimits::default(),
         applications: applications.collect(),
     }
 }

@@ -87,6 +87,7 @@ impl SiteDraft {
             client_ca: None,
             access_log: None,
             authentication: None,
+            limits: super::ConnectionLimits::default(),
             applications: Vec::new(),
         };
         let name = Placed { value: String::new(), at };

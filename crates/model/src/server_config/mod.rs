@@ -7,6 +7,7 @@
 //! | `pool` | an application pool: when it starts, idles, recycles and gives up |
 //! | `identity` | as whom a pool runs and what it may use up |
 //! | `access_log` | a site's access log |
+//! | `limits` | what clients of a site may ask of its connections |
 //! | `hosting` | which applications can run in one pool |
 //! | `read` | a file's bytes: which format it is |
 //! | `mews_toml` | the reader of `mews.toml`; new settings are lines of its table |
@@ -20,6 +21,7 @@ mod binding;
 mod draft;
 mod hosting;
 mod identity;
+mod limits;
 mod mews_toml;
 mod pool;
 mod problems;
@@ -33,6 +35,7 @@ pub use access_log::{AccessLog, AccessLogFormat, Period};
 pub use binding::{Binding, HostName};
 pub use hosting::pool_conflict;
 pub use identity::Isolation;
+pub use limits::ConnectionLimits;
 pub use mews_toml::reference as mews_toml_reference;
 pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};
 pub use problems::{Loaded, Problems};

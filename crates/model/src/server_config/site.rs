@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AccessLog, Binding};
+use super::{AccessLog, Binding, ConnectionLimits};
 use crate::HostingModel;
 use crate::authentication::SignInSettings;
 
@@ -27,6 +27,8 @@ pub struct Site {
     pub access_log: Option<AccessLog>,
     /// Keys and names of users who sign in; `None`: the system's.
     pub authentication: Option<SignInSettings>,
+    /// What clients may ask of its connections.
+    pub limits: ConnectionLimits,
     /// Its applications. One of them has the path `/`.
     pub applications: Vec<Application>,
 }

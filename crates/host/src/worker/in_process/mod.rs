@@ -21,7 +21,7 @@ use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
 use self::shadow::{ShadowCopy, ShadowError};
-use super::filter::{self, body_limits, filtered};
+use super::filter::{self, filtered};
 use super::sites::Sites;
 use super::{Control, Place, pages};
 use crate::control::AppSpec;
@@ -116,7 +116,7 @@ fn serve(
         http2: edge.http2(),
         response_headers: app.rules.answers.headers.clone(),
         accounting: edge.accounting(&app.site_name, &app.virtual_path),
-        limits: body_limits(app.max_request_body),
+        limits: edge.limits(app.max_request_body),
         thread_start: Arc::new(|| {
             if let Err(error) = prepare_thread() {
                 tracing::error!(

@@ -26,7 +26,7 @@ use mews_server::{Application, Handler, Server, ServerConfig};
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::{Manager, Programs};
-use super::filter::{application, body_limits, filtered};
+use super::filter::{application, filtered};
 use super::sites::Sites;
 use super::{Control, Place, pages};
 use crate::app::Outputs;
@@ -120,7 +120,7 @@ fn serve(
         http2: edge.http2(),
         response_headers: spec.app.rules.answers.headers.clone(),
         accounting: edge.accounting(&spec.app.site_name, &spec.app.virtual_path),
-        limits: body_limits(spec.app.max_request_body),
+        limits: edge.limits(spec.app.max_request_body),
         ..ServerConfig::default()
     };
     if let Some(threads) = spec.app.io_threads {

@@ -15,10 +15,11 @@ mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, HostName, Period, Pool,
+    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName, Period,
+    Pool,
 };
 use super::table::Default::{Required, Text, Words};
-use super::table::{Form, Kind, Nested, Row, number, row};
+use super::table::{Form, Kind, Nested, Row, duration, number, row};
 use crate::HostingModel;
 use authentication::AUTHENTICATION;
 use pool::POOL;
@@ -152,6 +153,19 @@ const SITE: &[Row<SiteDraft>] = &[
         "Where keys are and how names look, for applications whose `web.config` lets users sign in. A text is the `keytab`.",
     ),
     row(
+        "limits",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "limits",
+            rows: LIMITS,
+            open: |site: &mut SiteDraft, _| &mut site.site.limits,
+            off: None,
+            short: None,
+        }),
+        Words("those below"),
+        "What clients may ask of its connections. Of several sites in one pool, those of the first application count.",
+    ),
+    row(
         "application",
         Kind::Nested(&Nested {
             form: Form::Many,
@@ -262,6 +276,75 @@ const APPLICATION: &[Row<ApplicationDraft>] = &[
         }),
         Words("the site's"),
         "The same as the site's `authentication`, in its place.",
+    ),
+];
+
+const LIMITS: &[Row<ConnectionLimits>] = &[
+    row(
+        "request_line",
+        number(256, 65_536, |limits, n| limits.request_line = n.value),
+        Text("8192"),
+        "Bytes of a request line; above it 414.",
+    ),
+    row(
+        "header_bytes",
+        number(1024, 1_048_576, |limits, n| limits.header_bytes = n.value),
+        Text("32768"),
+        "Bytes of a request's head; above it 431.",
+    ),
+    row(
+        "header_count",
+        number(1, 256, |limits, n| limits.header_count = n.value),
+        Text("100"),
+        "Fields of a request's head; above it 431.",
+    ),
+    row(
+        "header_timeout",
+        duration(1, 3600, |limits, time| limits.header_timeout = time),
+        Text("\"30s\""),
+        "From the first byte of a head to its last; above it 408.",
+    ),
+    row(
+        "keep_alive_timeout",
+        duration(1, 86_400, |limits, time| limits.keep_alive_timeout = time),
+        Text("\"130s\""),
+        "How long a connection may be idle between requests.",
+    ),
+    row(
+        "request_rate",
+        number(0, UINT, |limits, n| limits.request_rate = n.value),
+        Text("240"),
+        "Bytes per second of a request body while it is waited for; below it 408. 0 is off.",
+    ),
+    row(
+        "response_rate",
+        number(0, UINT, |limits, n| limits.response_rate = n.value),
+        Text("240"),
+        "Bytes per second at which a response must be taken; below it the connection is reset. 0 is off.",
+    ),
+    row(
+        "rate_grace",
+        duration(1, 3600, |limits, time| limits.rate_grace = time),
+        Text("\"5s\""),
+        "How much longer than these rates say it may take.",
+    ),
+    row(
+        "stall_timeout",
+        duration(1, 3600, |limits, time| limits.stall_timeout = time),
+        Text("\"60s\""),
+        "How long a body, or a client that has to take a response, may stand still.",
+    ),
+    row(
+        "handshake_timeout",
+        duration(1, 3600, |limits, time| limits.handshake_timeout = time),
+        Text("\"10s\""),
+        "From accepting a connection to the end of its TLS handshake.",
+    ),
+    row(
+        "connections",
+        number(0, UINT, |limits, n| limits.connections = n.value),
+        Text("0"),
+        "Open connections of a worker; more wait in the kernel. 0 is as many as files may be open.",
     ),
 ];
 

@@ -1,0 +1,50 @@
+//! What clients of a site may ask of its connections.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Limits of connections. Each is counted under its name when a client meets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionLimits {
+    /// Bytes of a request line; above it 414.
+    pub request_line: u64,
+    /// Bytes of a head; above it 431.
+    pub header_bytes: u64,
+    /// Fields of a head; above it 431.
+    pub header_count: u64,
+    /// From the first byte of a head to its last; above it 408.
+    pub header_timeout: Duration,
+    /// How long a connection may be idle between requests.
+    pub keep_alive_timeout: Duration,
+    /// Bytes per second of a request body while it is waited for; below it 408. 0 = none.
+    pub request_rate: u64,
+    /// Bytes per second at which responses must be taken; below it the connection is reset. 0 = none.
+    pub response_rate: u64,
+    /// How much longer than that bodies and responses may take.
+    pub rate_grace: Duration,
+    /// How long a body or a client that is waited for may stand still.
+    pub stall_timeout: Duration,
+    /// From accepting a connection to the end of its TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Open connections of a worker; more wait in the kernel. 0 = as many as files may be open.
+    pub connections: u64,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            request_line: 8 * 1024,
+            header_bytes: 32 * 1024,
+            header_count: 100,
+            header_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(130),
+            request_rate: 240,
+            response_rate: 240,
+            rate_grace: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(60),
+            handshake_timeout: Duration::from_secs(10),
+            connections: 0,
+        }
+    }
+}
