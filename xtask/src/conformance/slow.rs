@@ -19,7 +19,7 @@ pub(super) fn run(hosts: &Hosts, model: Model) -> Result<Vec<Row>> {
         (
             "slow readers (-X)",
             &["-X", "-w", "8", "-y", "16", "-n", "5", "-z", "1", "-k", "1"],
-            url("/large?size=5000000"),
+            url("/large?bytes=5000000"),
         ),
     ];
     let mut rows = Vec::new();
