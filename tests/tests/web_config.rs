@@ -247,7 +247,12 @@ fn what_means_nothing_here_is_warned_about_once_and_serves() {
         assert_eq!(code, Some(0), "{checked:#}");
         let host = builder.start();
         assert_eq!(host.text("/"), "Hello World!");
-        assert_eq!(host.logged("dynamicIpSecurity"), 1, "what is not enforced is said, and once\n{}", host.story());
+        assert_eq!(
+            host.logged("dynamicIpSecurity"),
+            1,
+            "what is not enforced is said, and once\n{}",
+            host.story()
+        );
         host.stop();
     }
 }
