@@ -365,7 +365,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Information,
         "Recycled because of a file change",
         "The app was replaced because a .dll changed while shadow copying was on.",
-        Never("This version has no shadow copying."),
+        Never("A changed .dll is taken with the next start; `mews recycle` replaces the app at once."),
         &[],
     ),
 ];

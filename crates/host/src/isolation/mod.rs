@@ -82,7 +82,15 @@ impl Isolated {
 /// As whom a pool's pages are shown: as its applications run, or as nobody when the pool's user cannot be had. Requests are
 /// not to meet a process with our rights where none was wanted.
 pub(crate) fn of_pages(isolation: &Isolation) -> Confinement {
-    let nobody = || Identity::find("nobody", None).ok().filter(|nobody| nobody.attainable().is_ok());
     let identity = account::find(isolation, false).unwrap_or_else(|_| nobody());
     Confinement { identity, ..Confinement::default() }
+}
+
+/// As whom the gateway runs: as nobody where that can be had. It reads what clients send, and needs no right for what it does.
+pub(crate) fn of_gateway() -> Confinement {
+    Confinement { identity: nobody(), ..Confinement::default() }
+}
+
+fn nobody() -> Option<Identity> {
+    Identity::find("nobody", None).ok().filter(|nobody| nobody.attainable().is_ok())
 }

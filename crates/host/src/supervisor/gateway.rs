@@ -13,11 +13,13 @@ use mews_process::child::Spawn;
 
 use super::host::Host;
 use super::worker::{Kind, Worker};
+use crate::app::environment;
 use crate::control::{
     ControlError, Ending, Report, Role, SupervisorMessage, WorkerMessage, WorkerSpec, encode,
 };
 use crate::edge::EdgeSpec;
 use crate::handover::PoolId;
+use crate::isolation;
 use crate::listeners::{Listening, specs};
 use crate::routing::Routes;
 
@@ -132,7 +134,8 @@ impl Gateway {
         };
         let spawn = Spawn {
             arguments: vec![OsString::from("worker")],
-            environment: std::env::vars_os().collect(),
+            environment: environment::own().collect(),
+            confinement: isolation::of_gateway(),
             ..Spawn::default()
         };
         let payload = encode(&spec)?;
