@@ -89,6 +89,10 @@ fn started(name: &str, pool: &Pool) -> Option<Outcome> {
         | Phase::Overlapping { .. }
         | Phase::Rotating { .. }
         | Phase::Draining { .. } => return None,
+        // A worker that shows a page and is leaving may still answer whoever connects next.
+        Phase::Running { .. } if pool.workers.values().any(|worker| worker.kind() == Kind::Page) => {
+            return None;
+        }
         Phase::Running { worker, .. } => {
             let pid = pool.workers.get(&worker).map_or(0, super::worker::Worker::pid);
             (true, format!("running (pid {pid})"))
