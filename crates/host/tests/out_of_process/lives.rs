@@ -71,11 +71,14 @@ fn what_the_process_is_told() {
     let config = Config { role: "serve", variables: &variables, ..Config::default() };
     let app = App::new(&config);
     let folder = app.folder.path().canonicalize().unwrap();
+    // A home that cannot be used would be replaced.
+    let home = tempfile::tempdir().unwrap();
+    let greeting = format!("{}!", home.path().display());
     let ours = [
         ("ASPNETCORE_URLS", "http://127.0.0.1:1"),
         ("ASPNETCORE_HTTP_PORTS", "2"),
         ("ASPNETCORE_PORT", "3"),
-        ("HOME", "/home/x"),
+        ("HOME", home.path().to_str().unwrap()),
     ];
     let mews = Mews::run_with(app, &ours);
     let (_, environment) = mews.get("/env");
@@ -90,7 +93,7 @@ fn what_the_process_is_told() {
     for (name, expected) in [
         ("ASPNETCORE_TOKEN", Some("my-token")),
         ("ASPNETCORE_HOSTINGSTARTUPASSEMBLIES", Some("Mine")),
-        ("GREETING", Some("/home/x!")),
+        ("GREETING", Some(greeting.as_str())),
         ("ASPNETCORE_APPL_PATH", Some("/")),
         ("ASPNETCORE_IIS_HTTPAUTH", Some("anonymous;")),
         ("ASPNETCORE_IIS_WEBSOCKETS_SUPPORTED", Some("true")),
