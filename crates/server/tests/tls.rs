@@ -246,7 +246,7 @@ fn handshakes_are_bounded_in_time_and_number() {
     client.get("/hello");
     assert_eq!(client.response().text(), "hello");
     let stats = site.stats();
-    assert!(stats.handshake_timeouts >= 1 && stats.connection_limit_hits >= 1, "{stats:?}");
+    assert!(stats.handshake_timeouts >= 1 && stats.handshake_limit_hits >= 1, "{stats:?}");
     for mut stream in idle {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
