@@ -158,8 +158,8 @@ fn limits_hold_or_a_warning_says_why_not() {
     let worker = host.workers()[0];
     let group = fs::read_to_string(format!("/proc/{worker}/cgroup")).unwrap();
     match group.lines().find(|line| line.starts_with("0::") && line.contains("-pool-")) {
-        Some(_) => {
-            let limit = fs::read_to_string(format!("/sys/fs/cgroup/{}/memory.max", &group[3..]));
+        Some(line) => {
+            let limit = fs::read_to_string(format!("/sys/fs/cgroup{}/memory.max", &line["0::".len()..]));
             assert_eq!(limit.unwrap().trim(), (700 << 20).to_string());
         }
         None => {
