@@ -200,6 +200,31 @@ fn only_waiting_for_the_client_counts() {
 }
 
 #[test]
+fn responses_that_are_taken_too_slowly() {
+    let rate = MinDataRate { bytes_per_second: 100_000_000, grace: millis(300) };
+    let fixture = Fixture::with(Limits { min_response_rate: rate, ..Limits::default() }, 1);
+    let mut client = fixture.connect();
+    client.limit_receiving();
+    client.get("/stream?n=50000000");
+    let mut stream = client.stream.try_clone().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut piece = [0; 1024];
+    let began = Instant::now();
+    // It never stands still for long, so that only the rate ends it; and what it takes leaves the kernel no room for all that waits.
+    let error = loop {
+        thread::sleep(millis(10));
+        match stream.read(&mut piece) {
+            Ok(0) => panic!("closed cleanly"),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+    assert!(began.elapsed() >= millis(250), "{:?}", began.elapsed());
+    eventually("it is counted", || hits(fixture.server(), "response_rate") == 1);
+}
+
+#[test]
 fn unread_bodies_are_not_swallowed_for_ever() {
     let limits = Limits { drain_body: 1000, drain_timeout: millis(300), ..Limits::default() };
     let fixture = Fixture::with(limits, 1);
