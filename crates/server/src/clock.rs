@@ -12,6 +12,11 @@ pub(crate) fn now_ns() -> i64 {
     tv_sec.saturating_mul(1_000_000_000).saturating_add(tv_nsec)
 }
 
+/// Microseconds since a moment of [`now_ns`].
+pub(crate) fn micros_since(start_ns: i64) -> u32 {
+    u32::try_from((now_ns() - start_ns).max(0) / 1000).unwrap_or(u32::MAX)
+}
+
 /// `CLOCK_MONOTONIC_COARSE` in milliseconds: a few milliseconds late at most, never 0, and cheap.
 pub(crate) fn coarse_ms() -> u64 {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::MonotonicCoarse);

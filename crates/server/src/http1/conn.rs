@@ -4,13 +4,13 @@
 
 use std::any::Any;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::body::Input;
 use crate::access::Ending;
 use crate::clock;
+use crate::dispatch::InlineRun;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::exchange::{BodyRead, Exchange, ResponseHead, Written};
 use crate::handler::ConnectionInfo;
@@ -36,14 +36,10 @@ pub(crate) struct Conn {
     pub(super) gate: Option<Gate>,
     /// What a handler keeps with the connection.
     state: OnceLock<Arc<dyn Any + Send + Sync>>,
-    /// Dispatch key of the handler that runs inline now; 0 = none.
-    pub(super) inline_key: AtomicU64,
+    pub(super) inline_run: InlineRun,
 }
 
 impl Conn {
-    /// In `inline_key`: the watchdog has counted the run as stuck.
-    pub(super) const STALLED: u64 = u64::MAX;
-
     pub(crate) fn new(
         info: ConnectionInfo,
         server: Arc<Shared>,
@@ -60,7 +56,7 @@ impl Conn {
             output: Mutex::new(Output::new()),
             gate,
             state: OnceLock::new(),
-            inline_key: AtomicU64::new(0),
+            inline_run: InlineRun::default(),
         })
     }
 
@@ -406,19 +402,7 @@ impl Hook for Conn {
     }
 
     fn stalled(&self) {
-        let key = self.inline_key.load(Ordering::Acquire);
-        let table = self.server.dispatch(self.io.shard());
-        if key != 0 && key != Self::STALLED {
-            table.stalled(key);
-            // The run has ended meanwhile: nobody else will take the count back.
-            if self
-                .inline_key
-                .compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire)
-                .is_err()
-            {
-                table.recovered(key, 0);
-            }
-        }
+        self.inline_run.stalled(self.server.dispatch(self.io.shard()));
         lock(&self.output).uncork(&self.wire, self.env());
     }
 

@@ -372,16 +372,14 @@ impl Http1 {
     fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64, start: i64) -> Next {
         let conn = &self.conn;
         let shard = conn.io.shard();
-        conn.inline_key.store(key, Ordering::Release);
+        conn.inline_run.begin(key);
         shard.enter_handler(&conn.io);
         shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
         exchange.run();
         drop(exchange);
         let driven = shard.driven_here();
-        // Taken back by exactly one side, so that a stall that was counted is also uncounted.
-        let stalled = conn.inline_key.swap(0, Ordering::AcqRel) == Conn::STALLED;
-        if stalled {
-            conn.server.dispatch(shard).recovered(key, micros_since(start));
+        if conn.inline_run.end() {
+            conn.server.dispatch(shard).recovered(key, clock::micros_since(start));
         }
         if driven {
             return Next::Again;
@@ -401,7 +399,7 @@ impl Http1 {
             exchange.run();
             drop(exchange);
             conn.look_for_abort();
-            conn.server.dispatch(conn.io.shard()).pool_run(key, micros_since(start));
+            conn.server.dispatch(conn.io.shard()).pool_run(key, clock::micros_since(start));
         });
         Next::Wait
     }
@@ -466,8 +464,4 @@ impl Http1 {
         self.stage = stage;
         Next::Again
     }
-}
-
-fn micros_since(start_ns: i64) -> u32 {
-    u32::try_from((clock::now_ns() - start_ns).max(0) / 1000).unwrap_or(u32::MAX)
 }

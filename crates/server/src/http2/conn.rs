@@ -16,6 +16,7 @@ use super::receiver::Receiver;
 use super::state::{Ending, Notice, State};
 use crate::clock;
 use crate::config::Limits;
+use crate::dispatch::InlineRun;
 use crate::handler::ConnectionInfo;
 use crate::output::{Backlog, Queue, Wire};
 use crate::reactor::{Hook, Io, Shard, Threads};
@@ -71,8 +72,7 @@ pub(crate) struct Connection {
     pub(super) polling: AtomicBool,
     /// It is stuck in a handler: waking it is of no use.
     pub(super) stuck: AtomicBool,
-    /// Dispatch key of the handler that runs inline now; 0 = none.
-    pub(super) inline_key: AtomicU64,
+    pub(super) inline_run: InlineRun,
     /// Coarse time at which a head that has begun, or the preface, must have come; 0 = none is awaited.
     pub(super) head_until: AtomicU64,
     this: Weak<Connection>,
@@ -96,9 +96,6 @@ impl Connection {
         }
     }
 
-    /// In `inline_key`: the watchdog has counted the run as stuck.
-    pub(super) const STALLED: u64 = u64::MAX;
-
     pub(crate) fn new(
         info: ConnectionInfo,
         server: Arc<Shared>,
@@ -120,7 +117,7 @@ impl Connection {
             state: Mutex::new(state),
             polling: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
-            inline_key: AtomicU64::new(0),
+            inline_run: InlineRun::default(),
             head_until: AtomicU64::new(head_until),
             this: this.clone(),
             server,
@@ -322,19 +319,7 @@ impl Hook for Connection {
     }
 
     fn stalled(&self) {
-        let key = self.inline_key.load(Ordering::Acquire);
-        let table = self.server.dispatch(self.io.shard());
-        if key != 0 && key != Self::STALLED {
-            table.stalled(key);
-            // The run has ended meanwhile: nobody else will take the count back.
-            if self
-                .inline_key
-                .compare_exchange(key, Self::STALLED, Ordering::AcqRel, Ordering::Acquire)
-                .is_err()
-            {
-                table.recovered(key, 0);
-            }
-        }
+        self.inline_run.stalled(self.server.dispatch(self.io.shard()));
         // In this order: who finds that nothing is collected any more must also find that the task is stuck.
         self.stuck.store(true, Ordering::SeqCst);
         lock(&self.state).corked = false;

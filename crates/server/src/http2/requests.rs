@@ -194,15 +194,14 @@ impl Connection {
         loop {
             let Some(run) = lock(&self.state).runs.pop_front() else { return true };
             let start = clock::now_ns();
-            self.inline_key.store(run.key, Ordering::Release);
+            self.inline_run.begin(run.key);
             shard.enter_handler(&self.io);
             shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
             run.exchange.run();
             drop(run.exchange);
             let driven = shard.driven_here();
-            // Taken back by exactly one side, so that a stall that was counted is also uncounted.
-            if self.inline_key.swap(0, Ordering::AcqRel) == Self::STALLED {
-                self.server.dispatch(shard).recovered(run.key, micros_since(start));
+            if self.inline_run.end() {
+                self.server.dispatch(shard).recovered(run.key, clock::micros_since(start));
             }
             if !driven {
                 return false;
@@ -218,7 +217,7 @@ impl Connection {
             exchange.run();
             drop(exchange);
             this.look_for_abort();
-            this.server.dispatch(this.io.shard()).pool_run(key, micros_since(start));
+            this.server.dispatch(this.io.shard()).pool_run(key, clock::micros_since(start));
         });
     }
 
@@ -236,8 +235,4 @@ impl Connection {
             self.flush();
         }
     }
-}
-
-fn micros_since(start_ns: i64) -> u32 {
-    u32::try_from((clock::now_ns() - start_ns).max(0) / 1000).unwrap_or(u32::MAX)
 }
