@@ -32,15 +32,24 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same as text.
+/// The same, of a file that must not be larger.
 ///
 /// # Errors
-/// Also when it is too large, or not UTF-8.
-pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+/// Also when it is.
+pub(crate) fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = read(path)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::other(format!("it is larger than {MOST_BYTES} bytes")));
     }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// Also when it is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = read_whole(path)?;
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not valid UTF-8"))
 }
 

@@ -1,7 +1,6 @@
 //! The host's own answers: failure pages, refusals, and the error pages that `web.config` puts in their place.
 
-use std::fs;
-use std::io::Read as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +10,8 @@ use mews_model::web_config::{ErrorPage, ResponseMode};
 use mews_model::{Failure, StatusCode};
 use mews_server::{Application, Details, Page, PageHandler};
 
+use crate::app::file;
 use crate::control::{AnswerRules, Audience, Hosted};
-
-/// Larger files are no error pages.
-const MOST_BYTES: u64 = 4 << 20;
 
 /// The page for a start that failed. `retry_after`: when the app is tried again.
 pub(super) fn failure(failed: &Failure, rules: &AnswerRules, retry_after: Option<Duration>) -> PageHandler {
@@ -128,9 +125,12 @@ pub(super) fn stopping() -> PageHandler {
 }
 
 /// The answer while the app is offline: the file, and nothing else.
-pub(super) fn offline(file: &Path) -> PageHandler {
-    let bytes = bytes(file).unwrap_or_else(|problem| {
-        tracing::warn!("{} cannot be shown: {problem}; an empty page is", file.display());
+pub(super) fn offline(path: &Path) -> PageHandler {
+    let bytes = file::read_whole(path).unwrap_or_else(|problem| {
+        // One that has gone again meanwhile brings the app back.
+        if problem.kind() != io::ErrorKind::NotFound {
+            tracing::warn!("{} cannot be shown: {problem}; an empty page is", path.display());
+        }
         Vec::new()
     });
     PageHandler::body(StatusCode::UNAVAILABLE.number, "text/html", bytes)
@@ -175,20 +175,7 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
     if !full.starts_with(&root) {
         return Err("it is not in the app's folder".to_owned());
     }
-    bytes(&full)
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    if !path.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("it is larger than {MOST_BYTES} bytes"));
-    }
-    Ok(bytes)
+    file::read_whole(&full).map_err(|error| error.to_string())
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -210,6 +197,7 @@ fn whole_seconds(span: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn only_files_of_the_folder_are_read() {
