@@ -1,35 +1,20 @@
 //! Configurations as people write them: every broken one has its diagnostics beside it, every valid one what it says.
-//!
-//! `MEWS_BLESS=1` writes the expected texts anew; read the difference before you keep it.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "that is how a test fails")]
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod corpus_files;
+#[allow(dead_code, reason = "storms use more of it")]
+mod random;
 
+use std::fmt::Write as _;
+use std::path::Path;
+
+use corpus_files::{File, compare, damaged};
 use mews_model::diagnostic::{Severity, render};
 use mews_model::routing::Router;
 use mews_model::server_config::{Loaded, Problems, Surroundings, read};
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server_corpus").join(name)
-}
-
-/// The files of a folder with their bytes, in order; every `.expected` must belong to one.
-fn files(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let (mut configs, mut expected) = (BTreeSet::new(), BTreeSet::new());
-    for entry in fs::read_dir(folder(name)).unwrap() {
-        let path = entry.unwrap().path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("toml" | "config") => configs.insert(path),
-            Some("expected") => expected.insert(path.with_extension("")),
-            _ => panic!("{} does not belong here", path.display()),
-        };
-    }
-    let stray: Vec<_> = expected.difference(&configs).collect();
-    assert!(stray.is_empty(), "these files are missing: {stray:?}");
-    configs.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+fn files(name: &str) -> Vec<File> {
+    corpus_files::files(&format!("server_corpus/{name}"), &["toml", "config"])
 }
 
 fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, Box<Problems>> {
@@ -39,21 +24,6 @@ fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, Box<Problems>> {
         bytes,
         Surroundings { file: name, folder: Path::new("/etc/mews"), variable: &variable, processors: 4 },
     )
-}
-
-/// Compares a text with the file beside (`mews.toml.expected`), or writes it there.
-fn compare(path: &Path, text: &str, wrong: &mut String) {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".expected");
-    let beside = PathBuf::from(beside);
-    if fs::read_to_string(&beside).unwrap_or_default() == text {
-        return;
-    }
-    if std::env::var_os("MEWS_BLESS").is_none() {
-        let _ = writeln!(wrong, "{} differs. It is now:\n{text}", beside.display());
-    } else {
-        fs::write(beside, text).unwrap();
-    }
 }
 
 #[test]
@@ -113,34 +83,13 @@ fn valid_files_load() {
 /// Whatever is cut out of or put into a file, reading it ends with a value that can be used, or with problems.
 #[test]
 fn damaged_files_never_panic() {
-    let mut noise = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |most: usize| {
-        noise ^= noise << 13;
-        noise ^= noise >> 7;
-        noise ^= noise << 17;
-        usize::try_from(noise % u64::try_from(most.max(1)).unwrap()).unwrap()
-    };
-    let all = [files("valid"), files("broken")].concat();
-    for (path, bytes) in &all {
-        for _ in 0..60 {
-            let mut damaged = bytes.clone();
-            for _ in 0..=random(3) {
-                let other = &all[random(all.len())].1;
-                let (from, to) = (random(other.len()), random(other.len()));
-                let piece = &other[from.min(to)..from.max(to).min(from.min(to) + 200)];
-                let at = random(damaged.len());
-                let end = (at + random(60)).min(damaged.len());
-                damaged.splice(at..end, piece.iter().copied());
-            }
-            match load(path, &damaged) {
-                Ok(loaded) => {
-                    assert!(!loaded.config.sites.is_empty());
-                    assert!(!Router::new(&loaded.config).listeners().is_empty());
-                }
-                Err(problems) => assert!(!problems.render().is_empty()),
-            }
+    damaged(&[files("valid"), files("broken")].concat(), 60, |path, bytes| match load(path, bytes) {
+        Ok(loaded) => {
+            assert!(!loaded.config.sites.is_empty());
+            assert!(!Router::new(&loaded.config).listeners().is_empty());
         }
-    }
+        Err(problems) => assert!(!problems.render().is_empty()),
+    });
 }
 
 /// None of these may take more time than a few looks through them: a debug build would not get through this test

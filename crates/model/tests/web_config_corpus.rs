@@ -1,51 +1,18 @@
 //! Files as people write them: every broken one has its diagnostics beside it, every published one loads.
-//!
-//! `MEWS_BLESS=1` writes the expected texts anew; read the difference before you keep it.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "that is how a test fails")]
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod corpus_files;
+#[allow(dead_code, reason = "storms use more of it")]
+mod random;
 
+use std::fmt::Write as _;
+
+use corpus_files::{File, compare, damaged};
 use mews_model::diagnostic::{Severity, Source, render};
 use mews_model::web_config::read;
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name)
-}
-
-/// The files of a folder with their bytes, in order; every `.expected` must belong to one.
-fn files(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut configs = BTreeSet::new();
-    let mut expected = BTreeSet::new();
-    for entry in fs::read_dir(folder(name)).unwrap() {
-        let path = entry.unwrap().path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("config") => configs.insert(path),
-            Some("expected") => expected.insert(path.with_extension("config")),
-            _ => panic!("{} does not belong here", path.display()),
-        };
-    }
-    let stray: Vec<_> = expected.difference(&configs).collect();
-    assert!(stray.is_empty(), "these files are missing: {stray:?}");
-    configs.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
-}
-
-/// Compares a text with the file beside, or writes it there. An empty text wants no file.
-fn compare(path: &Path, text: &str, wrong: &mut String) {
-    let beside = path.with_extension("expected");
-    let old = fs::read_to_string(&beside).unwrap_or_default();
-    if old == text {
-        return;
-    }
-    if std::env::var_os("MEWS_BLESS").is_none() {
-        let _ = writeln!(wrong, "{} differs. It is now:\n{text}", beside.display());
-    } else if text.is_empty() {
-        fs::remove_file(beside).unwrap();
-    } else {
-        fs::write(beside, text).unwrap();
-    }
+fn files(name: &str) -> Vec<File> {
+    corpus_files::files(&format!("corpus/{name}"), &["config"])
 }
 
 #[test]
@@ -92,34 +59,14 @@ fn published_files_load() {
 /// Whatever is cut out of or put into a file, reading it ends with a value or with problems.
 #[test]
 fn damaged_files_never_panic() {
-    let mut noise = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |most: usize| {
-        noise ^= noise << 13;
-        noise ^= noise >> 7;
-        noise ^= noise << 17;
-        usize::try_from(noise % u64::try_from(most.max(1)).unwrap()).unwrap()
-    };
-    let all: Vec<Vec<u8>> =
-        [files("published"), files("broken")].concat().into_iter().map(|(_, bytes)| bytes).collect();
-    for bytes in &all {
-        for _ in 0..40 {
-            let mut damaged = bytes.clone();
-            for _ in 0..=random(3) {
-                let other = &all[random(all.len())];
-                let (from, to) = (random(other.len()), random(other.len()));
-                let piece = &other[from.min(to)..from.max(to).min(from.min(to) + 200)];
-                let at = random(damaged.len());
-                let end = (at + random(60)).min(damaged.len());
-                damaged.splice(at..end, piece.iter().copied());
-            }
-            match read("web.config", &damaged) {
-                Ok((_, warnings)) => assert!(warnings.iter().all(|w| w.severity == Severity::Warning)),
-                Err(problems) => {
-                    assert!(!problems.render().is_empty() && !problems.failure().cause.is_empty())
-                }
+    damaged(&[files("published"), files("broken")].concat(), 40, |_, bytes| {
+        match read("web.config", bytes) {
+            Ok((_, warnings)) => assert!(warnings.iter().all(|w| w.severity == Severity::Warning)),
+            Err(problems) => {
+                assert!(!problems.render().is_empty() && !problems.failure().cause.is_empty())
             }
         }
-    }
+    });
 }
 
 /// None of these may take more memory than a few times their size, or more time than a look through them: a
