@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -129,6 +129,13 @@ pub(crate) fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }
 
+/// `pattern(count)` in pieces that exist once, however many streams are made of them.
+fn pieces(count: usize) -> impl Iterator<Item = &'static [u8]> {
+    static PIECE: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(251 * 256));
+    let whole = std::iter::repeat_n(&PIECE[..], count / PIECE.len());
+    whole.chain(std::iter::once(&PIECE[..count % PIECE.len()]))
+}
+
 impl App {
     pub(crate) fn event(&self) -> Event {
         self.received.lock().unwrap().recv_timeout(PATIENCE).expect("an event of the application")
@@ -234,9 +241,10 @@ impl App {
                 answer(exchange, format!("{result:?}").as_bytes());
             }),
             "/stream" => self.spawn(exchange, request, move |exchange, request| {
-                let bytes = pattern(request.number() as usize);
-                let result = write_all(exchange, request, &text(), &bytes);
-                let _ = events.send(Event::Wrote(result.map(|()| bytes.len())));
+                let (count, headers) = (request.number() as usize, text());
+                let result =
+                    pieces(count).try_for_each(|piece| write_all(exchange, request, &headers, piece));
+                let _ = events.send(Event::Wrote(result.map(|()| count)));
                 if result.is_ok() {
                     let _ = exchange.finish(None, b"", HeaderBlockRef::EMPTY);
                 }
