@@ -17,8 +17,9 @@ use tempfile::TempDir;
 const LONG: Duration = Duration::from_secs(30);
 
 fn mews(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mews"));
-    command.args(arguments).stdin(Stdio::null());
+    // `mews` leaves a SIGHUP ignored that it finds ignored; the tests may run under `nohup`.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_mews")]).args(arguments).stdin(Stdio::null());
     for name in [
         "ASPNETCORE_URLS",
         "ASPNETCORE_ENVIRONMENT",
