@@ -1,9 +1,9 @@
-//! What came from a process: its children and theirs, its session, and those of them that lost their parent
+//! What came from a process: its children and theirs, its process group, and those of them that lost their parent
 //! and were adopted by us.
 //!
-//! A process is known to have come from a program by one of: it is the program or below it; it is in its session;
+//! A process is known to have come from a program by one of: it is the program or below it; it is in its process group;
 //! it was adopted and the environment it was started with carries the program's mark; it is in the program's control
-//! group, if there can be one ([`crate::cgroup`]). Where there is none, a process that left the session, lost its
+//! group, if there can be one ([`crate::cgroup`]). Where there is none, a process that left the process group, lost its
 //! parent and was started with an emptied environment is found by none of them, and is an orphan like any other; [`end_orphans`] with [`Orphans::All`] ends those.
 
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ pub fn become_subreaper() -> io::Result<()> {
 }
 
 /// `root` and everything that came from it and lives, as far as that can be told from its number. Orphans that left
-/// its session are found as long as `root` itself has not ended; [`program::Process::descendants`]
+/// its process group are found as long as `root` itself has not ended; [`program::Process::descendants`]
 /// finds them later, too.
 pub fn descendants(root: u32) -> Vec<u32> {
     let mark = procfs::variable(root, program::MARK);
@@ -39,13 +39,13 @@ pub fn descendants(root: u32) -> Vec<u32> {
 /// Which orphans are meant.
 #[derive(Clone, Copy, Debug)]
 pub enum Orphans<'a> {
-    /// Those that came from one worker: of its process group, of the given sessions (the ids of programs that
-    /// it started), or marked as from it.
+    /// Those that came from one worker: of its process group, of the given ones (the ids of programs that it
+    /// started), or marked as from it.
     Of {
         /// The worker's process id.
         worker: u32,
         /// Ids of the programs that it started.
-        sessions: &'a [u32],
+        groups: &'a [u32],
     },
     /// Every one.
     All,
@@ -139,7 +139,7 @@ impl Origin<'_> {
         match *self {
             Self::Program { pid, mark, .. } => {
                 entry.pid == pid
-                    || entry.session == pid
+                    || entry.group == pid
                     || (is_orphan(entry, own) && mark.is_some_and(|mark| has_mark(entry, mark)))
             }
             Self::Orphans { which, known, .. } => {
@@ -148,9 +148,9 @@ impl Origin<'_> {
                 }
                 match which {
                     Orphans::All => true,
-                    Orphans::Of { worker, sessions } => {
+                    Orphans::Of { worker, groups } => {
                         entry.group == worker
-                            || sessions.contains(&entry.session)
+                            || groups.contains(&entry.group)
                             || was_marked_by(entry.pid, worker)
                     }
                 }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_grandchild_in_a_session_of_its_own_belongs_to_it() {
         let (process, address, pid) = start_listening(&format!("({SELF}); :"), "daemon 127.0.0.1:0");
-        assert_ne!(procfs::entry(pid).unwrap().session, process.pid());
+        assert_ne!(procfs::entry(pid).unwrap().group, process.pid());
         assert_eq!(process.readiness(address.port()), Readiness::Ready { pid });
         check_end(process, &[pid]);
     }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_in_the_session_is_found_after_its_starter_has_ended() {
+    fn what_stays_in_the_process_group_is_found_after_its_starter_has_ended() {
         become_subreaper().unwrap();
         let (mut process, _, pid) = start_listening(&format!("{SELF} & exit 0"), "listen 127.0.0.1:0");
         wait_readable(process.pidfd());
@@ -314,7 +314,7 @@ mod tests {
         assert!(!groups.members().is_empty());
         worker.kill().unwrap();
         program.wait();
-        let which = Orphans::Of { worker: worker.id(), sessions: &[] };
+        let which = Orphans::Of { worker: worker.id(), groups: &[] };
         assert_eq!(end_orphans(which, &[]), [0; 0]);
         assert!(groups.members().is_empty() && Groups::of(worker.id()).members().is_empty());
         worker.wait().unwrap();
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn orphans_are_ended_and_what_is_known_is_left_alone() {
-        for (which, first) in [("all", "[false, false, true]"), ("session", "[false, true, true]")] {
+        for (which, first) in [("all", "[false, false, true]"), ("group", "[false, true, true]")] {
             let (_process, streams) = worker("", &format!("adopt {which}"), "").start().unwrap();
             let (output, errors) = all_output(streams);
             let expected = format!(

@@ -13,7 +13,6 @@ pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
     pub(crate) group: u32,
-    pub(crate) session: u32,
     /// When it started, in clock ticks since boot; tells it from another with the same number.
     pub(crate) started: u64,
     /// It has ended and waits for its parent to take notice.
@@ -92,9 +91,8 @@ fn parse_stat(line: &[u8]) -> Option<Entry> {
     let ended = matches!(columns.next()?, "Z" | "X" | "x");
     let parent = columns.next()?.parse().ok()?;
     let group = columns.next()?.parse().ok()?;
-    let session = columns.next()?.parse().ok()?;
-    let started = columns.nth(15)?.parse().ok()?;
-    Some(Entry { pid, parent, group, session, started, ended })
+    let started = columns.nth(16)?.parse().ok()?;
+    Some(Entry { pid, parent, group, started, ended })
 }
 
 #[cfg(test)]
@@ -107,8 +105,7 @@ mod tests {
             "10 20 30 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 12 0 987654321 270397440 17 18446744073709551615";
         for name in ["sh", "a) S 1 2 (b", "", ") Z"] {
             let line = format!("4711 ({name}) S {numbers}\n");
-            let expected =
-                Entry { pid: 4711, parent: 10, group: 20, session: 30, started: 987_654_321, ended: false };
+            let expected = Entry { pid: 4711, parent: 10, group: 20, started: 987_654_321, ended: false };
             assert_eq!(parse_stat(line.as_bytes()), Some(expected), "{name}");
         }
         assert!(parse_stat(format!("1 (x) Z {numbers}").as_bytes()).unwrap().ended);

@@ -60,7 +60,7 @@ fn listen(address: &str) {
 fn adopt(all: bool) {
     become_subreaper().unwrap();
     let (kept, _streams) = script("exec sleep 1000", "").start().unwrap();
-    // Of the two, one stays in the session and one is known by nothing but that it was left to us.
+    // Of the two, one stays in the process group and one is known by nothing but that it was left to us.
     let text = "sleep 1000 & echo \"role $!\"; (env -i setsid sleep 1000 & echo \"role $!\"); exit 5";
     let (leader, streams) = script(text, "").start().unwrap();
     let mut lines = lines(streams.unwrap().stdout);
@@ -73,7 +73,7 @@ fn adopt(all: bool) {
     println!("reaped what is known {}", !reap_orphans(&known).is_empty());
     known.pop();
     println!("reaped {}", reap_orphans(&known) == [leader.pid()]);
-    let which = if all { Orphans::All } else { Orphans::Of { worker: 0, sessions: &[leader.pid()] } };
+    let which = if all { Orphans::All } else { Orphans::Of { worker: 0, groups: &[leader.pid()] } };
     println!("left {:?}", end_orphans(which, &known));
     println!("living {:?}", [member, unmarked, kept.pid()].map(is_child));
     println!("left {:?}", end_orphans(Orphans::All, &known));

@@ -287,7 +287,7 @@ pub(crate) enum WorkerMessage {
         text: String,
     },
     /// The programs that run for the worker now (role `OutOfProcess` only): the ids of their processes, which
-    /// are those of their sessions.
+    /// are those of their process groups.
     Programs(Vec<u32>),
     /// Connections wait for a worker of this pool (role `Gateway` only).
     Wanted(PoolId),

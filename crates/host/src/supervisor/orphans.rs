@@ -13,7 +13,7 @@ pub(super) fn end_programs(worker: &Worker, children: &[u32]) {
         return;
     }
     let others: Vec<u32> = children.iter().copied().filter(|pid| *pid != worker.pid()).collect();
-    let from = Orphans::Of { worker: worker.pid(), sessions: worker.programs() };
+    let from = Orphans::Of { worker: worker.pid(), groups: worker.programs() };
     let left = descendants::end_orphans(from, &others);
     if !left.is_empty() {
         tracing::warn!("processes that the app had started could not be ended: {left:?}");

@@ -1,5 +1,5 @@
 //! A control group for each program, where that is possible: whatever a program starts is in it and can leave it neither
-//! by a new session nor by losing its parent, and the kernel ends all of it in one go.
+//! by a new process group nor by losing its parent, and the kernel ends all of it in one go.
 //!
 //! Possible means: version 2 is mounted, our own group is ours to divide, and systemd, if it runs the
 //! machine, has delegated it to us. Only for a pool with limits (`pool`) is a controller enabled; otherwise nothing is

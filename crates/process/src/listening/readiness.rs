@@ -101,13 +101,13 @@ fn foreign(port: u16, listener: &Listener, pids: &[u32]) -> Readiness {
     Readiness::Foreign { pid: Some(holder.pid), name: holder.name }
 }
 
-/// Whether a process that was started after `pids` were listed is below one of them, or in its session.
+/// Whether a process that was started after `pids` were listed is below one of them, or in its process group.
 fn came_from(pid: u32, pids: &[u32]) -> bool {
     let mut next = pid;
     // Longer than any chain of parents; a number that is reused while we look could otherwise make a circle.
     for _ in 0..64 {
         let Some(entry) = procfs::entry(next) else { return false };
-        if pids.contains(&entry.pid) || pids.contains(&entry.parent) || pids.contains(&entry.session) {
+        if pids.contains(&entry.pid) || pids.contains(&entry.parent) || pids.contains(&entry.group) {
             return true;
         }
         if entry.parent <= 1 {

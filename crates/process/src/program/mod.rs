@@ -1,8 +1,12 @@
 //! Programs: processes that are not this binary, as an app with its own server is, or whatever `processPath` names.
 //!
-//! A program leads a session (and process group) of its own, so that no terminal's signal reaches it, and the
-//! kernel kills it when the thread that started it ends: it cannot outlive us, however we end. What it starts
-//! in turn has no such guard; [`crate::descendants`] finds that.
+//! A program leads a process group of its own, so that no terminal's signal reaches it, and the kernel kills it when
+//! the thread that started it ends: it cannot outlive us, however we end. What it starts in turn has no such guard;
+//! [`crate::descendants`] finds that.
+//!
+//! It stays in our session. Where no control group says otherwise, the kernel shares the processors out among sessions
+//! first (`sched_autogroup`): in one of its own, an app would compete with the worker that it answers, and both wait
+//! for each other's share.
 
 mod process;
 #[cfg(test)]
@@ -24,7 +28,7 @@ use crate::cgroup::Group;
 use crate::{procfs, sys};
 
 /// The environment variable that every program gets besides its own. A program's descendants inherit it, so
-/// that one that has left its session and lost its parent is still known. Its value is the id of the process
+/// that one that has left its process group and lost its parent is still known. Its value is the id of the process
 /// that started the program, a colon, and what makes it unique.
 pub const MARK: &str = "MEWS_PROGRAM";
 

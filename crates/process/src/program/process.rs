@@ -19,7 +19,7 @@ const KILLING: Duration = Duration::from_secs(1);
 
 /// A running program, or one that has ended.
 ///
-/// Its process id, which is also that of its group and session, stays its own for the life of the value: an ended
+/// Its process id, which is also that of its process group, stays its own for the life of the value: an ended
 /// program is only taken from the process table by [`Process::kill`], which dropping the value does as well.
 #[derive(Debug)]
 pub struct Process {
@@ -36,7 +36,7 @@ impl Process {
         Self { pid, pidfd, mark, group, ended: None, reaped: false }
     }
 
-    /// The id of the process, its group and its session.
+    /// The id of the process and of its process group.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }

@@ -31,14 +31,15 @@ fn it_runs_as_it_was_told() {
 }
 
 #[test]
-fn it_leads_a_session_and_gets_no_descriptor_of_ours() {
+fn it_leads_a_process_group_in_our_session_and_gets_no_descriptor_of_ours() {
     let ours = tempfile::tempfile().unwrap();
     let text = "cut -d' ' -f1,5,6 < /proc/$$/stat; readlink /proc/$$/fd/0; for fd in /proc/$$/fd/*; do \
                 readlink $fd; done";
     let (process, streams) = script(text, "").start().unwrap();
     let pid = process.pid();
     let (output, _) = all_output(streams);
-    assert!(output.starts_with(&format!("{pid} {pid} {pid}\n/dev/null\n")), "{output}");
+    let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
+    assert!(output.starts_with(&format!("{pid} {pid} {session}\n/dev/null\n")), "{output}");
     assert!(output.contains("\npipe:["), "{output}");
     assert!(!output.contains("(deleted)"), "{output}");
     drop(ours);

@@ -24,7 +24,7 @@ use rustix::thread::{
 /// The highest signal number of Linux; the real-time signals end there.
 const LAST_SIGNAL: libc::c_int = 64;
 
-/// Lets the command's process lead a session of its own, with the signals as they are by default, and die
+/// Lets the command's process lead a process group of its own, with the signals as they are by default, and die
 /// when the thread that starts it ends. `parent` is this process;
 /// `group` is the list of the control group that it joins.
 pub(crate) fn isolate(command: &mut Command, parent: Pid, group: Option<OwnedFd>) {
@@ -38,7 +38,7 @@ pub(crate) fn isolate(command: &mut Command, parent: Pid, group: Option<OwnedFd>
 fn set_up(parent: Pid, group: Option<BorrowedFd<'_>>) -> io::Result<()> {
     // First: until then, a signal that comes runs our own handlers, with our own pipes.
     default_dispositions();
-    rustix::process::setsid()?;
+    rustix::process::setpgid(None, None)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // A parent that ended before that call sends nothing any more.
     if rustix::process::getppid() != Some(parent) {
