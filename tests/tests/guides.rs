@@ -77,7 +77,7 @@ fn the_first_site_works_as_it_is_typed() {
 #[test]
 fn configurations_in_the_guides_are_valid() {
     let mut checked = 0;
-    for name in ["from-iis.md", "service.md"] {
+    for name in ["from-iis.md", "service.md", "edge.md"] {
         let text = guide(name);
         for (language, file) in
             [("toml mews.toml", "mews.toml"), ("xml applicationHost.config", "applicationHost.config")]

@@ -7,6 +7,7 @@
 
 pub mod articles;
 pub mod authentication;
+pub mod compression;
 pub mod diagnostic;
 pub mod environment;
 pub mod expand;

@@ -13,6 +13,7 @@ use mews_model::authentication::Identity;
 use crate::access::Account;
 use crate::application::Application;
 use crate::clock;
+use crate::compression;
 use crate::error::{BodyError, Gone, UpgradeError};
 use crate::handler::{ConnectionInfo, Handler};
 use crate::headers::{HeaderBlock, HeaderBlockRef, known};
@@ -92,6 +93,8 @@ pub struct Exchange {
     attachment: OnceLock<Box<Attached>>,
     user: OnceLock<Arc<Identity>>,
     extras: OnceLock<Box<Extras>>,
+    /// What the response goes through, if its application has it compressed.
+    compressed: OnceLock<Box<compression::Response>>,
     /// The response is complete, or the handler knows that the client is gone.
     over: AtomicBool,
     upgraded: AtomicBool,
@@ -170,6 +173,7 @@ impl Exchange {
             attachment: OnceLock::new(),
             user: OnceLock::new(),
             extras: OnceLock::new(),
+            compressed: OnceLock::new(),
             over: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             entered: AtomicU64::new(0),
@@ -307,7 +311,10 @@ impl Exchange {
         first: &[u8],
         extra: &[u8],
     ) -> Result<Written, Gone> {
-        self.dressed(head, |head| carried!(self, write(self.seq, head, first, extra)))
+        match self.compressed() {
+            None => self.pass_on(head, first, extra),
+            Some(response) => response.write(self, head, first, extra),
+        }
     }
 
     /// Sends `count` bytes of `file` from `offset`, behind everything written so far, without copying
@@ -319,7 +326,10 @@ impl Exchange {
         offset: u64,
         count: u64,
     ) -> Result<bool, Gone> {
-        self.dressed(head, |head| carried!(self, send_file(self.seq, head, file, offset, count)))
+        match self.compressed() {
+            None => self.pass_file_on(head, file, offset, count),
+            Some(response) => response.send_file(self, head, file, offset, count),
+        }
     }
 
     /// Completes the response with `last` and, where the framing allows it, `trailers`. Fewer bytes than
@@ -332,7 +342,10 @@ impl Exchange {
     ) -> Result<(), Gone> {
         // Before the bytes leave: the client may close at once, and that is no abort.
         self.over.store(true, Ordering::Release);
-        self.dressed(head, |head| carried!(self, finish(self.seq, head, last, trailers)))
+        match self.compressed() {
+            None => self.pass_end_on(head, last, trailers),
+            Some(response) => response.finish(self, head, last, trailers),
+        }
     }
 
     /// Answers 101 with `head` and turns the connection into raw bytes both ways; an extended CONNECT of HTTP/2 is answered
@@ -341,6 +354,7 @@ impl Exchange {
         if !self.upgradable {
             return Err(UpgradeError::NotUpgradable);
         }
+        self.leave_uncompressed();
         self.dressed(Some(head), |head| {
             carried!(self, upgrade(self.seq, head.unwrap_or(&ResponseHead::OK)))
         })?;
@@ -395,6 +409,53 @@ impl Exchange {
 
     pub(crate) fn handler(&self) -> &dyn Handler {
         self.application.handler()
+    }
+
+    /// Has the response go through this; once, before it begins.
+    pub(crate) fn compress(&self, response: compression::Response) {
+        let _ = self.compressed.set(Box::new(response));
+    }
+
+    pub(crate) fn compressed(&self) -> Option<&compression::Response> {
+        self.compressed.get().map(|response| &**response)
+    }
+
+    /// Has the response sent as it is, whatever its client accepts; without effect once it has begun.
+    pub fn leave_uncompressed(&self) {
+        if let Some(response) = self.compressed() {
+            response.leave();
+        }
+    }
+
+    /// [`Exchange::write`], of bytes that are as the client gets them.
+    pub(crate) fn pass_on(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        first: &[u8],
+        extra: &[u8],
+    ) -> Result<Written, Gone> {
+        self.dressed(head, |head| carried!(self, write(self.seq, head, first, extra)))
+    }
+
+    /// [`Exchange::send_file`], the same.
+    pub(crate) fn pass_file_on(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        file: OwnedFd,
+        offset: u64,
+        count: u64,
+    ) -> Result<bool, Gone> {
+        self.dressed(head, |head| carried!(self, send_file(self.seq, head, file, offset, count)))
+    }
+
+    /// [`Exchange::finish`], the same.
+    pub(crate) fn pass_end_on(
+        &self,
+        head: Option<&ResponseHead<'_>>,
+        last: &[u8],
+        trailers: HeaderBlockRef<'_>,
+    ) -> Result<(), Gone> {
+        self.dressed(head, |head| carried!(self, finish(self.seq, head, last, trailers)))
     }
 
     /// Calls `send` with the head, to which everything is added that the host has to say itself.

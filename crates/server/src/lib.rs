@@ -16,6 +16,7 @@
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
 //! | `forward` | a handler that forwards requests to a server on loopback |
 //! | `authentication` | signing in, and who may send which request, before another handler |
+//! | `compression` | a handler around another one, and what responses go through then |
 //! | `filter` | request filtering and URL rewriting before another handler |
 //! | `peek` | whom a connection is for, from bytes that are left to be read |
 //! | `pages` | a handler that answers everything with one page |
@@ -25,6 +26,7 @@ mod access;
 mod application;
 pub mod authentication;
 mod clock;
+mod compression;
 mod config;
 mod dispatch;
 mod error;
@@ -52,6 +54,7 @@ pub mod tls;
 pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
 pub use application::{Application, Router};
 pub use authentication::{AuthenticationHandler, AuthenticationOptions, Authority};
+pub use compression::CompressionHandler;
 pub use config::{Http2, Http2Limits, Limits, Listener, MinDataRate, ServerConfig};
 pub use error::{BodyError, Gone, UpgradeError};
 pub use exchange::{BodyRead, Exchange, ResponseHead, Written};

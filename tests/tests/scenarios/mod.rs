@@ -6,6 +6,7 @@ mod access_log;
 mod apps;
 mod basics;
 mod browser;
+mod compression;
 mod framing_table;
 mod http1;
 mod http1_rejections;

@@ -90,6 +90,8 @@ pub struct Head<'a> {
     pub content_length: Option<u64>,
     /// Whether the connection is to be closed after the response.
     pub close: bool,
+    /// Whether the body is to be sent as it is, and not compressed.
+    pub as_is: bool,
 }
 
 /// Answer to [`Exchange::read_body`].

@@ -9,6 +9,12 @@ use super::exchange::Head;
 use super::layout::{RawConnection, RawExchange, RawHeader};
 use super::request::{Header, OpenError, Request};
 
+/// Bits of [`RawExchange::response_flags`].
+mod response_flags {
+    pub(super) const CLOSE: u32 = 1;
+    pub(super) const AS_IS: u32 = 2;
+}
+
 /// Bytes of a head area at first.
 const HEAD_BYTES: usize = 4 * 1024;
 /// Bytes of a head area at most.
@@ -181,9 +187,11 @@ impl Memory {
         let trailers = unsafe { self.head.slice(records_end, head_len) }?;
         // SAFETY: as above.
         let block = unsafe { self.block.slice(0, block_len) }?;
-        let close = raw.response_flags.load(Relaxed) & 1 != 0;
+        let flags = raw.response_flags.load(Relaxed);
+        let (close, as_is) = (flags & response_flags::CLOSE != 0, flags & response_flags::AS_IS != 0);
         let content_length = u64::try_from(length).ok();
-        Some(Response { head: Head { status, reason, headers, content_length, close }, block, trailers })
+        let head = Head { status, reason, headers, content_length, close, as_is };
+        Some(Response { head, block, trailers })
     }
 
     /// Lays request trailers down. `false`, with none laid, if they do not fit the structures; a server's limits

@@ -21,7 +21,10 @@ pub(super) fn site(
     inherited: &Inherited,
 ) -> SiteRules {
     let answers = answers(config, options, folder, inherited);
-    let Some(config) = config else { return SiteRules { answers, ..SiteRules::default() } };
+    let site = options.edge.compression.clone();
+    let Some(config) = config else {
+        return SiteRules { answers, compression: site, ..SiteRules::default() };
+    };
     let security = &config.security;
     let access = AccessRules {
         schemes: Schemes::of(config),
@@ -34,6 +37,11 @@ pub(super) fn site(
         rewrite: config.rewrite.clone(),
         access,
         answers,
+        compression: match config.dynamic_compression {
+            None => site,
+            Some(true) => Some(site.unwrap_or_default()),
+            Some(false) => None,
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mews_model::authentication::{Gate, Schemes, SignInSettings};
+use mews_model::compression::Compression;
 use mews_model::filtering::RequestFiltering;
 use mews_model::rewrite::RewriteConfig;
 use mews_model::web_config::{AuthorizationRule, HttpErrors};
@@ -19,6 +20,8 @@ pub(crate) struct SiteRules {
     pub(crate) access: AccessRules,
     /// The host's own answers.
     pub(crate) answers: AnswerRules,
+    /// How responses are compressed.
+    pub(crate) compression: Option<Compression>,
 }
 
 /// Who may send requests.

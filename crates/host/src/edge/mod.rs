@@ -1,4 +1,5 @@
-//! What stands between clients and an app besides `web.config`: the access log, HTTP/2.
+//! What stands between clients and an app besides `web.config`: the access log, HTTP/2,
+//! compression.
 
 mod http2;
 mod options;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mews_model::compression::{Codings, Compression};
 use mews_model::server_config::{AccessLog, AccessLogFormat};
 use mews_server::RotatingFile;
 
@@ -25,6 +26,12 @@ pub(crate) struct EdgeOptions {
     /// Where HTTP/2 is spoken
     #[arg(long, value_name = "WHERE", default_value = "tls")]
     pub(crate) http2: Http2,
+
+    /// Compresses responses that are text: zstd, br, gzip, or some of them [default: all of them]
+    ///
+    /// Do not use it for pages that hold secrets beside what a request sent (BREACH).
+    #[arg(long, value_name = "ENCODINGS", num_args = 0..=1, default_missing_value = "zstd, br, gzip")]
+    pub(crate) compression: Option<Codings>,
 }
 
 impl EdgeOptions {
@@ -34,7 +41,9 @@ impl EdgeOptions {
     /// The log's file cannot be written to.
     pub(crate) fn spec(&self) -> Result<EdgeSpec, String> {
         let access_log = self.access_log.as_deref().map(|path| self.access_log(path)).transpose()?;
-        Ok(EdgeSpec { access_log, http2: self.http2, ..EdgeSpec::default() })
+        let compression =
+            self.compression.clone().map(|codings| Compression { codings, ..Compression::default() });
+        Ok(EdgeSpec { access_log, http2: self.http2, compression, ..EdgeSpec::default() })
     }
 
     fn access_log(&self, path: &Path) -> Result<AccessLog, String> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mews_model::compression::Compression;
 use mews_model::metrics::{Snapshot, names};
 use mews_model::server_config::{AccessLog, ConnectionLimits, Site};
 use mews_server::{Accounting, Limits, MinDataRate, RotatingFile, Sink};
@@ -19,6 +20,8 @@ pub(crate) struct EdgeSpec {
     pub(crate) http2: Http2,
     /// What clients may ask of connections.
     pub(crate) limits: ConnectionLimits,
+    /// How responses are compressed, unless an app's `web.config` says otherwise.
+    pub(crate) compression: Option<Compression>,
 }
 
 /// What a worker makes of it. Clones are the same.
@@ -33,7 +36,12 @@ pub(crate) struct Edge {
 impl EdgeSpec {
     /// That of a site in a configuration file.
     pub(crate) fn of(site: &Site) -> Self {
-        Self { access_log: site.access_log.clone(), limits: site.limits.clone(), ..Self::default() }
+        Self {
+            access_log: site.access_log.clone(),
+            limits: site.limits.clone(),
+            compression: site.compression.clone(),
+            ..Self::default()
+        }
     }
 }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Application, FilterHandler, FilterOptions, Handler};
+use mews_server::{Application, CompressionHandler, FilterHandler, FilterOptions, Handler};
 
 use super::authentication::authenticated;
 use super::pages;
 use crate::control::AppSpec;
 use crate::edge::Edge;
 
-/// The handler with the app's rules before it: filtering and rewriting first, then who may send the request.
+/// The handler with the app's rules before it: filtering and rewriting first, then who may send the request. Around them
+/// all, what is answered is compressed.
 ///
 /// # Errors
 /// A rule that cannot be compiled. Reading `web.config` finds these first; this is for what it cannot have seen.
@@ -33,7 +34,11 @@ pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn
         files: Box::new(Folder { root: app.physical_path.to_string_lossy().into_owned() }),
         pages: Box::new(move |refusal| pages::refusal(refusal, &answers)),
     };
-    Ok(Arc::new(FilterHandler::new(authenticated(inner, app), options)))
+    let filtered = Arc::new(FilterHandler::new(authenticated(inner, app), options));
+    Ok(match &app.rules.compression {
+        None => filtered,
+        Some(compression) => Arc::new(CompressionHandler::new(filtered, compression.clone())),
+    })
 }
 
 /// The app as the server sees it; `handler` has the app's rules before it.

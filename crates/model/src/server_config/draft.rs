@@ -85,6 +85,7 @@ impl SiteDraft {
             certificates: Vec::new(),
             client_certificates: ClientCertificates::None,
             client_ca: None,
+            compression: None,
             access_log: None,
             authentication: None,
             limits: super::ConnectionLimits::default(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{AccessLog, Binding, ConnectionLimits};
 use crate::HostingModel;
 use crate::authentication::SignInSettings;
+use crate::compression::Compression;
 
 /// A site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Site {
     pub client_certificates: ClientCertificates,
     /// Authorities (PEM) whose client certificates are accepted; any certificate without.
     pub client_ca: Option<PathBuf>,
+    /// How responses are compressed, where the application's `web.config` says nothing else; `None`: they are not.
+    pub compression: Option<Compression>,
     /// Where its requests are logged.
     pub access_log: Option<AccessLog>,
     /// Keys and names of users who sign in; `None`: the system's.

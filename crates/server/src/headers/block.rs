@@ -28,6 +28,13 @@ pub struct HeaderItem<'a> {
     pub known: u8,
 }
 
+impl HeaderItem<'_> {
+    /// The number of the name, also where it was written out.
+    pub(crate) fn known_number(&self) -> u8 {
+        if self.known == 0 { known::number(self.name) } else { self.known }
+    }
+}
+
 /// A borrowed record list; not validated until it is iterated.
 #[derive(Clone, Copy, Default)]
 pub struct HeaderBlockRef<'a>(pub &'a [u8]);

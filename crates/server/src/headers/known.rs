@@ -50,6 +50,8 @@ pub const NAMES: [&str; 43] = [
 
 /// `Accept`
 pub const ACCEPT: u8 = 1;
+/// `Accept-Encoding`
+pub const ACCEPT_ENCODING: u8 = 2;
 /// `Accept-Ranges`
 pub const ACCEPT_RANGES: u8 = 35;
 /// `Authorization`
@@ -66,10 +68,14 @@ pub const CONTENT_TYPE: u8 = 8;
 pub const COOKIE: u8 = 9;
 /// `Date`
 pub const DATE: u8 = 10;
+/// `ETag`
+pub const ETAG: u8 = 11;
 /// `Expect`
 pub const EXPECT: u8 = 12;
 /// `Host`
 pub const HOST: u8 = 13;
+/// `If-None-Match`
+pub const IF_NONE_MATCH: u8 = 15;
 /// `Location`
 pub const LOCATION: u8 = 17;
 /// `Server`

@@ -104,7 +104,7 @@ impl State {
     fn put_fields(&mut self, headers: HeaderBlockRef<'_>) -> (bool, bool) {
         let (mut close, mut dated) = (false, false);
         for item in headers.iter().flatten() {
-            let number = if item.known == 0 { known::number(item.name) } else { item.known };
+            let number = item.known_number();
             match number {
                 known::CONNECTION => close |= item.value.eq_ignore_ascii_case(b"close"),
                 known::CONTENT_LENGTH | known::TRANSFER_ENCODING | known::KEEP_ALIVE | known::UPGRADE => {}

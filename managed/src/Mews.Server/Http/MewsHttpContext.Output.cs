@@ -29,10 +29,9 @@ internal abstract partial class MewsHttpContext : IHttpResponseBodyFeature
     /// <summary>Whether what is written goes nowhere.</summary>
     private bool IsDiscarding => _bodiless || IsOutputDead;
 
-    // The native side holds nothing back longer than to the end of the request's synchronous part in any case.
-    void IHttpResponseBodyFeature.DisableBuffering()
-    {
-    }
+    // The native side holds nothing back longer than to the end of the request's synchronous part in any case. With IIS it
+    // also means that nothing is compressed.
+    void IHttpResponseBodyFeature.DisableBuffering() => ((IServerVariablesFeature)this)[DynamicCompression] = "0";
 
     Task IHttpResponseBodyFeature.StartAsync(CancellationToken cancellationToken)
     {

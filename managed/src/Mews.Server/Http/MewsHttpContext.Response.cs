@@ -158,7 +158,8 @@ internal abstract partial class MewsHttpContext : IHttpResponseFeature
         exchange->status = status;
         exchange->reason_len = (ushort)reason;
         exchange->response_content_length = _responseHeaders.ContentLengthOrNone;
-        exchange->response_flags = _closeConnection || _responseHeaders.WantsClose() ? ResponseFlags.CloseConnection : 0;
+        exchange->response_flags = (_closeConnection || _responseHeaders.WantsClose() ? ResponseFlags.CloseConnection : 0)
+            | (IsCompressionOff ? ResponseFlags.Uncompressed : 0);
         exchange->trailers_at = 0;
         exchange->head_len = (uint)writer.Position;
     }

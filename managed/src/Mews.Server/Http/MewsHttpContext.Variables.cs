@@ -1,4 +1,5 @@
-// IIS server variables, computed from the request when asked for. Apps may set them; nothing but the app reads them then.
+// IIS server variables, computed from the request when asked for. Apps may set them; nothing but the app reads them then,
+// except for the one that keeps a response from being compressed.
 
 using System;
 using System.Collections.Generic;
@@ -12,6 +13,8 @@ namespace Mews.Server.Http;
 
 internal abstract partial class MewsHttpContext : IServerVariablesFeature
 {
+    private const string DynamicCompression = "IIS_EnableDynamicCompression";
+
     private readonly object _variablesGate = new();
     private Dictionary<string, string?>? _variables;
 
@@ -37,6 +40,22 @@ internal abstract partial class MewsHttpContext : IServerVariablesFeature
             lock (_variablesGate)
             {
                 (_variables ??= new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase))[variableName] = value;
+            }
+        }
+    }
+
+    private bool IsCompressionOff
+    {
+        get
+        {
+            if (_variables is null)
+            {
+                return false;
+            }
+
+            lock (_variablesGate)
+            {
+                return _variables.TryGetValue(DynamicCompression, out string? value) && value == "0";
             }
         }
     }

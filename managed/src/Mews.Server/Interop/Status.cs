@@ -44,6 +44,7 @@ internal static class RequestFlags
 internal static class ResponseFlags
 {
     internal const uint CloseConnection = 1;
+    internal const uint Uncompressed = 2;
 }
 
 /// <summary>Bits of <see cref="HostInfo.flags"/>.</summary>

@@ -11,6 +11,17 @@ use mews_server::{BodyError, Gone, HeaderBlockRef, UpgradeError};
 #[derive(Clone)]
 pub(super) struct Exchange(pub(super) Arc<server::Exchange>);
 
+impl Exchange {
+    /// The head that begins the response.
+    fn head<'a>(&self, head: Option<&abi::Head<'a>>) -> Option<server::ResponseHead<'a>> {
+        let head = head?;
+        if head.as_is {
+            self.0.leave_uncompressed();
+        }
+        Some(response_head(head))
+    }
+}
+
 impl abi::Exchange for Exchange {
     fn read_body(&self, dst: &mut [u8]) -> abi::BodyRead {
         match self.0.read_body(dst) {
@@ -34,7 +45,7 @@ impl abi::Exchange for Exchange {
     }
 
     fn write(&self, head: Option<&abi::Head<'_>>, block: &[u8], extra: &[u8]) -> abi::Write {
-        match self.0.write(head.map(response_head).as_ref(), block, extra) {
+        match self.0.write(self.head(head).as_ref(), block, extra) {
             Ok(written) => abi::Write::Taken { extra: written.extra_taken, room: written.room },
             Err(Gone) => abi::Write::Gone,
         }
@@ -47,7 +58,7 @@ impl abi::Exchange for Exchange {
         offset: u64,
         count: u64,
     ) -> abi::SendFile {
-        match self.0.send_file(head.map(response_head).as_ref(), file, offset, count) {
+        match self.0.send_file(self.head(head).as_ref(), file, offset, count) {
             Ok(true) => abi::SendFile::Done,
             Ok(false) => abi::SendFile::Pending,
             Err(Gone) => abi::SendFile::Gone,
@@ -55,7 +66,7 @@ impl abi::Exchange for Exchange {
     }
 
     fn finish(&self, head: Option<&abi::Head<'_>>, last: &[u8], trailers: &[u8]) -> bool {
-        self.0.finish(head.map(response_head).as_ref(), last, HeaderBlockRef(trailers)).is_ok()
+        self.0.finish(self.head(head).as_ref(), last, HeaderBlockRef(trailers)).is_ok()
     }
 
     fn upgrade(&self, head: &abi::Head<'_>) -> abi::Upgrade {

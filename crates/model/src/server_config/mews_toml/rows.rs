@@ -11,6 +11,7 @@
 //! table of keys in a table is [`Kind::Nested`], as `pool` shows with `recycle`; those of pools are there.
 
 mod authentication;
+mod compression;
 mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
@@ -22,6 +23,7 @@ use super::table::Default::{Required, Text, Words};
 use super::table::{Form, Kind, Nested, Row, duration, number, row};
 use crate::HostingModel;
 use authentication::AUTHENTICATION;
+use compression::COMPRESSION;
 use pool::POOL;
 
 const UINT: u64 = u32::MAX as u64;
@@ -125,6 +127,20 @@ const SITE: &[Row<SiteDraft>] = &[
         Kind::Path(|site, path| site.site.client_ca = Some(path.value)),
         Words("any certificate"),
         "Authorities (PEM) whose client certificates are accepted.",
+    ),
+    row(
+        "compression",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "compression",
+            rows: COMPRESSION,
+            open: |site: &mut SiteDraft, _| site.site.compression.get_or_insert_default(),
+            off: Some(|site| site.site.compression = None),
+            short: Some("encodings"),
+        }),
+        Text("false"),
+        "How responses are compressed. An application's `urlCompression doDynamicCompression` in `web.config` counts \
+         before it. A text is the `encodings`.",
     ),
     row(
         "access_log",

@@ -41,7 +41,7 @@ pub(super) const OTHERS: &[Element] = &[
     Element::ignored(
         "httpCompression",
         "How IIS compresses.",
-        "Use the app's response compression middleware (AddResponseCompression).",
+        "Say what is compressed and how with compression of the site in mews.toml.",
     ),
     Element::silent("httpLogging", "IIS's request log."),
     Element::ignored(
@@ -76,13 +76,6 @@ pub(super) const OTHERS: &[Element] = &[
          StaticFileOptions.OnPrepareResponse.",
     ),
     Element::silent("tracing", "Failed request tracing of IIS."),
-    Element::section("urlCompression", "Whether IIS compresses.")
-        .support(Support::Instead("Use the app's response compression middleware (AddResponseCompression)."))
-        .attributes(&[
-            flag("doStaticCompression", "true", "Of files."),
-            flag("doDynamicCompression", "true", "Of the app's responses."),
-            flag("dynamicCompressionBeforeCache", "false", "Before they are cached."),
-        ]),
     Element::section("validation", "Checks of the classic pipeline.")
         .support(Support::Silent)
         .attributes(&[flag("validateIntegratedModeConfiguration", "true", "Without meaning here.")]),

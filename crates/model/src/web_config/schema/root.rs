@@ -3,7 +3,7 @@
 use super::{Element, asp_net_core, choice, flag, framework, others, rewrite, security, server, text};
 
 /// Sections of `system.webServer`; an array, so that two lists can be joined in a constant.
-const SERVER: [Element; 10 + others::OTHERS.len()] = {
+const SERVER: [Element; 11 + others::OTHERS.len()] = {
     let counting = [
         asp_net_core::SECTION,
         server::HANDLERS_SECTION,
@@ -15,8 +15,9 @@ const SERVER: [Element; 10 + others::OTHERS.len()] = {
         rewrite::REWRITE,
         server::HTTP_REDIRECT,
         server::APPLICATION_INITIALIZATION,
+        server::URL_COMPRESSION,
     ];
-    let mut all = [asp_net_core::SECTION; 10 + others::OTHERS.len()];
+    let mut all = [asp_net_core::SECTION; 11 + others::OTHERS.len()];
     let mut at = 0;
     while at < all.len() {
         all[at] = if at < counting.len() { counting[at] } else { others::OTHERS[at - counting.len()] };

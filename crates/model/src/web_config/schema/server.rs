@@ -1,5 +1,5 @@
 //! The rows of sections in `system.webServer` that count: headers, error pages, WebSockets, handlers,
-//! modules, redirection and warm-up.
+//! modules, redirection, warm-up and compression.
 
 use super::{Attribute, Collection, Element, Kind, Support, UINT, choice, flag, name, number, text};
 
@@ -188,3 +188,17 @@ pub(super) const APPLICATION_INITIALIZATION: Element =
             flag("doAppInitAfterRestart", "false", "Whether the app is started before its first request."),
         ])
         .items(&PAGES);
+
+pub(super) const URL_COMPRESSION: Element = Element::section(
+    "urlCompression",
+    "Whether responses are compressed: with what the site's compression in mews.toml says, or the defaults listed there.",
+)
+.attributes(&[
+    flag(
+        "doDynamicCompression",
+        "true",
+        "Whether the app's responses are, files that it sends among them; where it is not written, the site's setting counts.",
+    ),
+    flag("doStaticCompression", "true", "Whether files are that IIS itself sends; here the app sends all."),
+    flag("dynamicCompressionBeforeCache", "false", "Without meaning here: there is no cache."),
+]);

@@ -57,6 +57,8 @@ pub struct WebConfig {
     pub modules: Modules,
     /// `applicationInitialization`.
     pub application_initialization: ApplicationInitialization,
+    /// `urlCompression doDynamicCompression`, if it is there: whether responses are compressed.
+    pub dynamic_compression: Option<bool>,
 }
 
 impl Default for WebConfig {
@@ -76,6 +78,7 @@ impl Default for WebConfig {
             handlers: Vec::new(),
             modules: Modules::default(),
             application_initialization: ApplicationInitialization::default(),
+            dynamic_compression: None,
         }
     }
 }
@@ -109,6 +112,10 @@ pub(super) fn from_tree(root: &Set, report: &mut Report<'_>) -> WebConfig {
     }
     if let Some(set) = server.find(&["applicationInitialization"]) {
         config.application_initialization = server::application_initialization(set, report);
+    }
+    if let Some(set) = server.find(&["urlCompression"]) {
+        let asked = set.given("doDynamicCompression").is_some();
+        config.dynamic_compression = asked.then(|| set.is("doDynamicCompression"));
     }
     config
 }

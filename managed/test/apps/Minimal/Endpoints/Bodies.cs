@@ -9,6 +9,7 @@ namespace Mews.TestApps.Minimal.Endpoints;
 public static class Bodies
 {
     private const int BufferSize = 16 * 1024;
+    private const string Binary = "application/octet-stream";
 
     /// <summary>Maps the endpoints of this file.</summary>
     public static void MapBodies(this IEndpointRouteBuilder routes)
@@ -34,7 +35,7 @@ public static class Bodies
     /// <summary>Sends each piece of the request body back as soon as it has come.</summary>
     private static async Task Echo(HttpContext context)
     {
-        context.Response.ContentType = context.Request.ContentType ?? "application/octet-stream";
+        context.Response.ContentType = context.Request.ContentType ?? Binary;
         var buffer = new byte[BufferSize];
         int read;
         while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
@@ -66,10 +67,15 @@ public static class Bodies
         };
     }
 
-    /// <summary><c>bytes</c> of the pattern; with <c>length=true</c> under a Content-Length.</summary>
-    private static async Task Large(HttpContext context, long bytes, bool length = false)
+    /// <summary><c>bytes</c> of the pattern; with <c>length=true</c> under a Content-Length, with <c>direct=true</c> unbuffered.</summary>
+    private static async Task Large(HttpContext context, long bytes, bool length = false, string type = Binary, bool direct = false)
     {
-        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentType = type;
+        if (direct)
+        {
+            context.Features.GetRequiredFeature<IHttpResponseBodyFeature>().DisableBuffering();
+        }
+
         if (length)
         {
             context.Response.ContentLength = bytes;
@@ -86,9 +92,9 @@ public static class Bodies
     }
 
     /// <summary>A file of <c>bytes</c> of the pattern, from <c>offset</c>, <c>count</c> bytes (default: to the end).</summary>
-    private static Task SendFile(HttpContext context, PatternFiles files, long bytes = 1024 * 1024, long offset = 0, long? count = null)
+    private static Task SendFile(HttpContext context, PatternFiles files, long bytes = 1024 * 1024, long offset = 0, long? count = null, string type = Binary)
     {
-        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentType = type;
         return context.Response.SendFileAsync(files.PathOf(bytes), offset, count, context.RequestAborted);
     }
 
