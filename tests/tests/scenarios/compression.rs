@@ -33,7 +33,10 @@ fn text_is_compressed_as_clients_like_it() {
         ] {
             let (head, body) = curl(&host, target, coding);
             assert!(head.contains(&format!("content-encoding: {coding}\r\n")), "{target}: {head}");
-            assert!(head.contains("vary: accept-encoding\r\n") && !head.contains("content-length"), "{target}: {head}");
+            assert!(
+                head.contains("vary: accept-encoding\r\n") && !head.contains("content-length"),
+                "{target}: {head}"
+            );
             assert!(body == pattern(0, 300_000), "{target} {coding}");
         }
     }
@@ -51,7 +54,8 @@ fn text_is_compressed_as_clients_like_it() {
     // A process of its own has no way to tell.
     assert_eq!(head.contains("content-encoding"), MODEL.is_out_of_process(), "{head}");
     assert!(body == pattern(0, 300_000));
-    let (head, _) = curl(&TestHost::app("Minimal").model(MODEL).start(), "/large?bytes=300000&type=text/plain", "gzip");
+    let (head, _) =
+        curl(&TestHost::app("Minimal").model(MODEL).start(), "/large?bytes=300000&type=text/plain", "gzip");
     assert!(!head.contains("content-encoding") && !head.contains("vary"), "{head}");
 }
 
@@ -133,7 +137,8 @@ fn sites_have_their_own() {
     let (a, b) = (e2e::site("a", 1, MODEL), e2e::site("b", 2, MODEL));
     let (start, rest) = b.split_once('\n').expect("a site has several lines");
     let b = format!("{start}\ncompression = 'br'\n{rest}");
-    let host = TestHost::configured(&format!("{a}{b}")).with_app("a", "Minimal").with_app("b", "Minimal").serve();
+    let host =
+        TestHost::configured(&format!("{a}{b}")).with_app("a", "Minimal").with_app("b", "Minimal").serve();
     let request = Request::get("/large?bytes=300000&type=text/plain").header("Accept-Encoding", "gzip, br");
     let coding = |index| {
         let response = host.client_at(index).request(&request).unwrap();

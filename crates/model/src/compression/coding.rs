@@ -93,7 +93,8 @@ fn weight<'a>(mut parameters: impl Iterator<Item = &'a [u8]>) -> u16 {
     if !digits.iter().all(u8::is_ascii_digit) {
         return 0;
     }
-    let fraction = (0..3).fold(0, |sum, at| sum * 10 + digits.get(at).map_or(0, |digit| u16::from(digit - b'0')));
+    let fraction =
+        (0..3).fold(0, |sum, at| sum * 10 + digits.get(at).map_or(0, |digit| u16::from(digit - b'0')));
     match whole {
         b'0' => fraction,
         b'1' => 1000,

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// What lines of text are made of, under the names that it has.
-const TEXT: &str = "text/*, application/json, application/javascript, application/xml, application/wasm, */*+json, */*+xml";
+const TEXT: &str =
+    "text/*, application/json, application/javascript, application/xml, application/wasm, */*+json, */*+xml";
 
 /// Patterns of media types, at least one. Written as `text/*, application/json, */*+xml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let is_token = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
         };
         let parts = text.split_once('/').filter(|(kind, subtype)| {
             (*kind == "*" || is_token(kind))
@@ -102,8 +104,15 @@ mod tests {
         ] {
             assert!(text.contain(yes.as_bytes()), "{yes}");
         }
-        for no in ["", "text", "image/png", "application/octet-stream", "application/grpc", "application/xjson", "json"]
-        {
+        for no in [
+            "",
+            "text",
+            "image/png",
+            "application/octet-stream",
+            "application/grpc",
+            "application/xjson",
+            "json",
+        ] {
             assert!(!text.contain(no.as_bytes()), "{no}");
         }
     }
@@ -114,7 +123,10 @@ mod tests {
         assert!(own.contain(b"image/png") && !own.contain(b"image"));
         for wrong in ["", "text", "text/", "/html", "text/html;q=1", "text/html,", "te*t/html", "text/h*ml"] {
             let problem = wrong.parse::<MediaTypes>().unwrap_err();
-            assert!(problem.ends_with("is no media type; write text/html, text/* or */*+json"), "{wrong}: {problem}");
+            assert!(
+                problem.ends_with("is no media type; write text/html, text/* or */*+json"),
+                "{wrong}: {problem}"
+            );
         }
     }
 }

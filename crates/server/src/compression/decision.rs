@@ -119,7 +119,10 @@ mod tests {
     fn text_is_compressed_unless_something_is_against_it() {
         let html = ("Content-Type", "text/html; charset=utf-8");
         assert_eq!(decided(200, &[html], None), Decision::Compress(Coding::Gzip));
-        assert_eq!(decided(404, &[html, ("cache-control", "private")], Some(1024)), Decision::Compress(Coding::Gzip));
+        assert_eq!(
+            decided(404, &[html, ("cache-control", "private")], Some(1024)),
+            Decision::Compress(Coding::Gzip)
+        );
         assert_eq!(decided(200, &[html], Some(1023)), Decision::AsIs);
         assert_eq!(decided(200, &[], None), Decision::AsIs);
         assert_eq!(decided(200, &[("Content-Type", "image/png")], None), Decision::AsIs);
@@ -160,7 +163,8 @@ mod tests {
             ["ETag: \"x\"", "Accept-Ranges: bytes", "A: b", "Vary: Accept-Encoding"]
         );
         assert_eq!(
-            shown(Decision::NotModified, &[("ETag", "W/\"x\""), ("Vary", "Origin, accept-encoding")]).unwrap(),
+            shown(Decision::NotModified, &[("ETag", "W/\"x\""), ("Vary", "Origin, accept-encoding")])
+                .unwrap(),
             ["ETag: W/\"x\"", "Vary: Origin, accept-encoding"]
         );
         assert_eq!(shown(Decision::NotModified, &[("Vary", "*")]).unwrap(), ["Vary: *"]);

@@ -42,7 +42,11 @@ impl Encoder {
                     size_hint: size,
                     ..brotli::enc::BrotliEncoderParams::default()
                 };
-                Self::Brotli(Box::new(brotli::CompressorWriter::with_params(Vec::new(), BROTLI_BUFFER, &parameters)))
+                Self::Brotli(Box::new(brotli::CompressorWriter::with_params(
+                    Vec::new(),
+                    BROTLI_BUFFER,
+                    &parameters,
+                )))
             }
             Coding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL))),
         })
@@ -127,7 +131,11 @@ mod tests {
                 }
             }
             sent.extend_from_slice(&encoder.finish().unwrap());
-            assert!(decoded(coding, &sent) == given && sent.len() * 4 < given.len(), "{coding:?}: {}", sent.len());
+            assert!(
+                decoded(coding, &sent) == given && sent.len() * 4 < given.len(),
+                "{coding:?}: {}",
+                sent.len()
+            );
         }
     }
 }

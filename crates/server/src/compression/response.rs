@@ -59,7 +59,12 @@ struct FilePart {
 }
 
 impl Response {
-    pub(super) fn new(rules: Arc<Compression>, coding: Option<Coding>, is_head: bool, weakened: bool) -> Self {
+    pub(super) fn new(
+        rules: Arc<Compression>,
+        coding: Option<Coding>,
+        is_head: bool,
+        weakened: bool,
+    ) -> Self {
         Self { rules, coding, is_head, weakened, state: Mutex::new(State::Waiting) }
     }
 
@@ -115,18 +120,24 @@ impl Response {
         trailers: HeaderBlockRef<'_>,
     ) -> Result<(), Gone> {
         let mut state = lock(&self.state);
-        self.begin(&mut state, exchange, head, Some(last.len() as u64), |state, head| {
-            match std::mem::replace(state, State::AsIs) {
+        self.begin(
+            &mut state,
+            exchange,
+            head,
+            Some(last.len() as u64),
+            |state, head| match std::mem::replace(state, State::AsIs) {
                 State::Encoding(encoding) => encoding.finish(exchange, head, last, trailers),
                 State::Waiting | State::AsIs => exchange.pass_end_on(head, last, trailers),
-            }
-        })
+            },
+        )
     }
 
     /// The connection takes bytes again. Whether the application is to learn of it; otherwise a file goes on.
     pub(super) fn writable(&self, exchange: &Exchange) -> bool {
         match &mut *lock(&self.state) {
-            State::Encoding(encoding) if encoding.file.is_some() => encoding.pump(exchange, None).unwrap_or(true),
+            State::Encoding(encoding) if encoding.file.is_some() => {
+                encoding.pump(exchange, None).unwrap_or(true)
+            }
             _ => true,
         }
     }
@@ -263,7 +274,10 @@ impl FilePart {
             }
         };
         if count == 0 && !into.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file became shorter while it was sent"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a file became shorter while it was sent",
+            ));
         }
         self.offset += count as u64;
         self.left -= count as u64;

@@ -87,7 +87,10 @@ mod tests {
             strengthened(&sent(values)).map(|list| String::from_utf8(list).unwrap())
         };
         assert_eq!(shown(&["W/\"a\""]).unwrap(), "W/\"a\", \"a\"");
-        assert_eq!(shown(&["\"a, W/\" ,W/\"b\"", "W/\"c\""]).unwrap(), "\"a, W/\", W/\"b\", \"b\", W/\"c\", \"c\"");
+        assert_eq!(
+            shown(&["\"a, W/\" ,W/\"b\"", "W/\"c\""]).unwrap(),
+            "\"a, W/\", W/\"b\", \"b\", W/\"c\", \"c\""
+        );
         for left in [&["\"a\", \"b\""][..], &["*"], &[], &["W/\"a"], &["W/\"a\" W/\"b\""], &["W/\"a\", x"]] {
             assert_eq!(shown(left), None, "{left:?}");
         }
