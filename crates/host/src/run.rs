@@ -103,7 +103,7 @@ fn certificates(
             .map(Some)
             .map_err(Fatal::configuration);
     }
-    match arguments.tls.named() {
+    match arguments.tls.named().or(arguments.edge.wants_https()) {
         None => Ok(None),
         Some(option) => Err(Fatal::Configuration(format!(
             "{option}: no URL of the list is https; add one, as in --urls https://127.0.0.1:8443"

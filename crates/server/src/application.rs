@@ -15,13 +15,21 @@ pub struct Application {
     handler: Arc<dyn Handler>,
     max_request_body: Option<u64>,
     extra: ExtraHeaders,
+    /// In its place for connections with TLS, and whether also where the client asked for no public name.
+    secure: Option<(ExtraHeaders, bool)>,
     accounting: Arc<Accounting>,
 }
 
 impl Application {
     /// An application without a limit of request bodies and without header fields of its own.
     pub fn new(handler: Arc<dyn Handler>) -> Self {
-        Self { handler, max_request_body: None, extra: ExtraHeaders::default(), accounting: Arc::default() }
+        Self {
+            handler,
+            max_request_body: None,
+            extra: ExtraHeaders::default(),
+            secure: None,
+            accounting: Arc::default(),
+        }
     }
 
     /// With the largest request body in bytes; what exceeds it is `BodyError::TooLarge` for its reader.
@@ -35,6 +43,14 @@ impl Application {
     #[must_use]
     pub fn with_response_headers(mut self, headers: &[(String, String)]) -> Self {
         self.extra = ExtraHeaders::new(headers);
+        self
+    }
+
+    /// With these in their place over TLS. Unless `anywhere`, only where the client asked for a name that is not
+    /// localhost: what else it would keep about an address or this machine is of no use to anybody.
+    #[must_use]
+    pub fn with_secure_headers(mut self, headers: &[(String, String)], anywhere: bool) -> Self {
+        self.secure = Some((ExtraHeaders::new(headers), anywhere));
         self
     }
 
@@ -63,6 +79,19 @@ impl Application {
 
     pub(crate) fn accounting(&self) -> &Arc<Accounting> {
         &self.accounting
+    }
+
+    /// As it answers on this connection.
+    fn on(&self, connection: &ConnectionInfo) -> Self {
+        let mut here = self.clone();
+        if let (Some((extra, anywhere)), Some(tls)) = (&self.secure, &connection.tls) {
+            let name = &*tls.server_name;
+            let is_public = !name.is_empty() && name != "localhost" && !name.ends_with(".localhost");
+            if *anywhere || is_public {
+                here.extra = extra.clone();
+            }
+        }
+        here
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -119,11 +148,11 @@ impl Served {
             None => return Arc::new(Application::new(Arc::new(crate::pages::PageHandler::unavailable()))),
         };
         if let Some(gate) = gate {
-            return Arc::new(found.with_handler(gate.clone()));
+            return Arc::new(found.on(connection).with_handler(gate.clone()));
         }
         match &self.application {
             Some(last) if last.is(found) => last.clone(),
-            _ => self.application.insert(Arc::new(found.clone())).clone(),
+            _ => self.application.insert(Arc::new(found.on(connection))).clone(),
         }
     }
 }

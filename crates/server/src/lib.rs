@@ -14,6 +14,7 @@
 //! | `output` | what leaves a connection: heads, chunks, files, back-pressure |
 //! | `access` | the account of each request, and the access log |
 //! | `dispatch` | where a request's handler runs: on the I/O thread or on the pool |
+//! | `https` | a handler around another one that sends requests without TLS to https |
 //! | `forward` | a handler that forwards requests to a server on loopback |
 //! | `authentication` | signing in, and who may send which request, before another handler |
 //! | `compression` | a handler around another one, and what responses go through then |
@@ -40,6 +41,7 @@ mod handler;
 pub mod headers;
 mod http1;
 mod http2;
+mod https;
 mod listener;
 mod metrics;
 mod output;
@@ -64,6 +66,7 @@ pub use forward::{
 };
 pub use handler::{Client, ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
 pub use headers::{HeaderBlock, HeaderBlockRef};
+pub use https::{HttpsPorts, HttpsRedirectHandler};
 pub use listener::{Arrival, Arrivals};
 pub use pages::{Details, Page, PageHandler};
 pub use peek::{Dispatch, Said};

@@ -10,6 +10,7 @@ mod compression;
 mod framing_table;
 mod http1;
 mod http1_rejections;
+mod https;
 mod isolation;
 mod metrics;
 mod request_bodies;

@@ -21,9 +21,9 @@ pub(super) fn site(
     inherited: &Inherited,
 ) -> SiteRules {
     let answers = answers(config, options, folder, inherited);
-    let site = options.edge.compression.clone();
+    let (site, https) = (options.edge.compression.clone(), options.edge.https.clone());
     let Some(config) = config else {
-        return SiteRules { answers, compression: site, ..SiteRules::default() };
+        return SiteRules { answers, compression: site, https, ..SiteRules::default() };
     };
     let security = &config.security;
     let access = AccessRules {
@@ -37,6 +37,7 @@ pub(super) fn site(
         rewrite: config.rewrite.clone(),
         access,
         answers,
+        https,
         compression: match config.dynamic_compression {
             None => site,
             Some(true) => Some(site.unwrap_or_default()),

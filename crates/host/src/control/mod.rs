@@ -8,7 +8,7 @@ pub(crate) use protocol::{
     OfflinePage, PageSpec, ProcessSpec, Report, Role, StdoutLog, SupervisorMessage, TlsId, TlsSpecs, Vitals,
     WorkerMessage, WorkerSpec,
 };
-pub(crate) use rules::{AccessRules, AnswerRules, Audience, SiteRules};
+pub(crate) use rules::{AccessRules, AnswerRules, Audience, HttpsRules, SiteRules};
 
 use mews_process::handoff::HandoffError;
 use serde::{Serialize, de::DeserializeOwned};

@@ -6,7 +6,9 @@ use mews_model::authentication::{Gate, Schemes, SignInSettings};
 use mews_model::compression::Compression;
 use mews_model::filtering::RequestFiltering;
 use mews_model::rewrite::RewriteConfig;
+use mews_model::server_config::{Hsts, HttpsRedirect};
 use mews_model::web_config::{AuthorizationRule, HttpErrors};
+use mews_server::HttpsPorts;
 use serde::{Deserialize, Serialize};
 
 /// The rules of one app.
@@ -22,6 +24,19 @@ pub(crate) struct SiteRules {
     pub(crate) answers: AnswerRules,
     /// How responses are compressed.
     pub(crate) compression: Option<Compression>,
+    /// Having clients use https.
+    pub(crate) https: HttpsRules,
+}
+
+/// Having clients use https.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpsRules {
+    /// `Strict-Transport-Security`, if it is sent.
+    pub(crate) hsts: Option<Hsts>,
+    /// What http requests are answered with, if they are sent to https.
+    pub(crate) redirect: Option<HttpsRedirect>,
+    /// Where https is spoken for which names; 0 is the port that an https listener has got.
+    pub(crate) ports: HttpsPorts,
 }
 
 /// Who may send requests.

@@ -10,6 +10,7 @@ use mews_server::{Accounting, Limits, MinDataRate, RotatingFile, Sink};
 use serde::{Deserialize, Serialize};
 
 use super::http2::Http2;
+use crate::control::HttpsRules;
 
 /// What a worker is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub(crate) struct EdgeSpec {
     pub(crate) limits: ConnectionLimits,
     /// How responses are compressed, unless an app's `web.config` says otherwise.
     pub(crate) compression: Option<Compression>,
+    /// Having clients use https.
+    pub(crate) https: HttpsRules,
 }
 
 /// What a worker makes of it. Clones are the same.
@@ -40,6 +43,11 @@ impl EdgeSpec {
             access_log: site.access_log.clone(),
             limits: site.limits.clone(),
             compression: site.compression.clone(),
+            https: HttpsRules {
+                hsts: site.hsts.clone(),
+                redirect: site.https_redirect,
+                ports: site.https_ports(),
+            },
             ..Self::default()
         }
     }

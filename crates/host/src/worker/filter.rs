@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{Application, CompressionHandler, FilterHandler, FilterOptions, Handler};
+use mews_server::{
+    Application, CompressionHandler, FilterHandler, FilterOptions, Handler, HttpsRedirectHandler,
+};
 
 use super::authentication::authenticated;
-use super::pages;
-use crate::control::AppSpec;
+use super::{Place, pages};
+use crate::control::{AppSpec, SiteRules};
 use crate::edge::Edge;
+
+const STRICT_TRANSPORT_SECURITY: &str = "Strict-Transport-Security";
 
 /// The handler with the app's rules before it: filtering and rewriting first, then who may send the request. Around them
 /// all, what is answered is compressed.
 ///
 /// # Errors
 /// A rule that cannot be compiled. Reading `web.config` finds these first; this is for what it cannot have seen.
-pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn Handler>, Box<Failure>> {
+fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn Handler>, Box<Failure>> {
     let rules = rewrite::compile(&app.rules.rewrite).map_err(|errors| {
         let cause = errors.first().map_or_else(String::new, |error| {
             let name = app.rules.rewrite.rules.get(error.rule).map_or("", |rule| rule.name.as_str());
@@ -41,12 +45,36 @@ pub(super) fn filtered(inner: Arc<dyn Handler>, app: &AppSpec) -> Result<Arc<dyn
     })
 }
 
-/// The app as the server sees it; `handler` has the app's rules before it.
-pub(super) fn application(handler: Arc<dyn Handler>, app: &AppSpec, edge: &Edge) -> Application {
-    Application::new(handler)
+/// The app as the server sees it: its rules before it, and before these whether it may be reached without TLS.
+///
+/// # Errors
+/// As [`filtered`].
+pub(super) fn application(
+    inner: Arc<dyn Handler>,
+    app: &AppSpec,
+    edge: &Edge,
+    place: &Place,
+) -> Result<Application, Box<Failure>> {
+    let SiteRules { answers, https, .. } = &app.rules;
+    let mut handler = filtered(inner, app)?;
+    if let Some(redirect) = https.redirect {
+        let ports = https.ports.iter().map(|(name, port)| match port {
+            0 => (name.clone(), place.https_port().unwrap_or(0)),
+            known => (name.clone(), *known),
+        });
+        handler = Arc::new(HttpsRedirectHandler::new(handler, redirect.status(), ports.collect()));
+    }
+    let mut application = Application::new(handler)
         .with_max_request_body(app.max_request_body)
-        .with_response_headers(&app.rules.answers.headers)
-        .with_accounting(edge.accounting(&app.site_name, &app.virtual_path))
+        .with_response_headers(&answers.headers)
+        .with_accounting(edge.accounting(&app.site_name, &app.virtual_path));
+    let own = answers.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(STRICT_TRANSPORT_SECURITY));
+    if let Some(hsts) = https.hsts.as_ref().filter(|_| !own) {
+        let mut headers = answers.headers.clone();
+        headers.push((STRICT_TRANSPORT_SECURITY.to_owned(), hsts.value()));
+        application = application.with_secure_headers(&headers, hsts.localhost);
+    }
+    Ok(application)
 }
 
 /// The app's folder. Names on this system count by case, while those of a request that asks for a file of another

@@ -15,6 +15,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use mews_model::url::parse_url;
 use mews_process::handoff::{self, Receiver, Sender};
 use mews_server::Tls;
 use mews_server::tls::TlsError;
@@ -157,6 +158,12 @@ impl Place {
     /// The URLs, with their real ports.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.listeners.iter().map(|listener| listener.url.clone()).collect()
+    }
+
+    /// The first port where TLS is spoken.
+    pub(crate) fn https_port(&self) -> Option<u16> {
+        let secure = self.listeners.iter().filter(|listener| listener.secure);
+        secure.filter_map(|listener| Some(parse_url(&listener.url).ok()?.port)).next()
     }
 
     /// What the HTTP server accepts from.

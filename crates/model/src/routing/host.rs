@@ -36,7 +36,7 @@ impl Names {
         if self.exact.is_empty() && self.below.is_empty() {
             return self.any;
         }
-        let name = plain(host);
+        let name = named_by(host);
         let mut buffer = [0; LONGEST];
         let Some(lower) = buffer.get_mut(..name.len()) else { return self.any };
         lower.copy_from_slice(name);
@@ -58,7 +58,7 @@ impl Names {
 }
 
 /// The name without its port, and without the dot of the root behind it.
-fn plain(host: &[u8]) -> &[u8] {
+pub fn named_by(host: &[u8]) -> &[u8] {
     let end = match host.iter().rposition(|byte| *byte == b']') {
         // An IPv6 address.
         Some(bracket) => bracket + 1,

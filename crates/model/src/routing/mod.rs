@@ -17,6 +17,7 @@ mod tree;
 
 pub(crate) use address::{covers, overlap};
 pub use endpoint::{Endpoint, Listener};
+pub use host::named_by;
 pub use path::{Target, split_target};
 pub(crate) use tree::fold;
 pub use tree::{MOST_SEGMENT_BYTES, MOST_SEGMENTS};

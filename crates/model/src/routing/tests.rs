@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::rewrite::path::canonical;
-use crate::server_config::{Application, Binding, ClientCertificates, HostName, Site};
+use crate::server_config::{Application, Binding, HostName, Site};
 use crate::url::parse_url;
 
 fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
@@ -28,13 +28,8 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         id: 1,
         auto_start: true,
         bindings: bindings.collect(),
-        certificates: Vec::new(),
-        client_certificates: ClientCertificates::None,
-        client_ca: None,
-        access_log: None,
-        authentication: None,
-        limits: crate::server_config::ConnectionLimits::default(),
         applications: applications.collect(),
+        ..Site::default()
     }
 }
 

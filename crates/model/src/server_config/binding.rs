@@ -28,6 +28,20 @@ pub enum HostName {
 }
 
 impl HostName {
+    /// Whether it is the name of a request, which has no port.
+    pub fn takes(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => name.eq_ignore_ascii_case(exact.as_bytes()),
+            Self::Below(end) => {
+                let start = name.len().checked_sub(end.len()).filter(|start| *start > 0);
+                start
+                    .and_then(|start| name.get(start..))
+                    .is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
+            }
+        }
+    }
+
     /// A host name in ASCII: `shop.example`, `*.shop.example`, `*` for any.
     ///
     /// # Errors
@@ -126,6 +140,15 @@ mod tests {
             (Ok(()), None) => "nothing".to_owned(),
             (Err(problem), _) => problem,
         }
+    }
+
+    #[test]
+    fn names_are_taken_in_any_case() {
+        let takes = |pattern: &str, name: &str| HostName::parse(pattern).unwrap().takes(name.as_bytes());
+        assert!(takes("*", "") && takes("*", "[::1]"));
+        assert!(takes("shop.example", "SHOP.example") && !takes("shop.example", "a.shop.example"));
+        assert!(takes("*.shop.example", "a.B.shop.EXAMPLE"));
+        assert!(!takes("*.shop.example", "shop.example") && !takes("*.shop.example", ".shop.example"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Application, ClientCertificates, Format, HostName, Pool, Site};
+use super::{Application, Format, HostName, Pool, Site};
 use crate::url::ListenUrl;
 use crate::web_config::report::Place;
 
@@ -77,20 +77,7 @@ pub(super) struct PoolDraft {
 
 impl SiteDraft {
     pub(super) fn new(at: Place) -> Self {
-        let site = Site {
-            name: String::new(),
-            id: 0,
-            auto_start: true,
-            bindings: Vec::new(),
-            certificates: Vec::new(),
-            client_certificates: ClientCertificates::None,
-            client_ca: None,
-            compression: None,
-            access_log: None,
-            authentication: None,
-            limits: super::ConnectionLimits::default(),
-            applications: Vec::new(),
-        };
+        let site = Site { auto_start: true, ..Site::default() };
         let name = Placed { value: String::new(), at };
         Self { at, site, name, id: None, bindings: Vec::new(), applications: Vec::new(), short: None }
     }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{AccessLog, Binding, ConnectionLimits};
+use super::{AccessLog, Binding, ConnectionLimits, HostName, Hsts, HttpsRedirect};
 use crate::HostingModel;
 use crate::authentication::SignInSettings;
 use crate::compression::Compression;
+use crate::url::Scheme;
 
 /// A site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Its name, unique.
     pub name: String,
@@ -24,6 +25,12 @@ pub struct Site {
     pub client_certificates: ClientCertificates,
     /// Authorities (PEM) whose client certificates are accepted; any certificate without.
     pub client_ca: Option<PathBuf>,
+    /// `Strict-Transport-Security`, if it is sent.
+    pub hsts: Option<Hsts>,
+    /// What http requests are answered with, if they are sent to https.
+    pub https_redirect: Option<HttpsRedirect>,
+    /// The port that clients reach https at, where that is not the one of a binding.
+    pub https_port: Option<u16>,
     /// How responses are compressed, where the application's `web.config` says nothing else; `None`: they are not.
     pub compression: Option<Compression>,
     /// Where its requests are logged.
@@ -34,6 +41,24 @@ pub struct Site {
     pub limits: ConnectionLimits,
     /// Its applications. One of them has the path `/`.
     pub applications: Vec<Application>,
+}
+
+impl Site {
+    /// Where clients reach it over https: for each name a port, 0 for one that is not known before it is listened on.
+    pub fn https_ports(&self) -> Vec<(HostName, u16)> {
+        if let Some(port) = self.https_port {
+            return vec![(HostName::Any, port)];
+        }
+        let https = self.bindings.iter().filter(|binding| binding.listen.scheme == Scheme::Https);
+        // The closest name first, as for requests.
+        let mut ports: Vec<_> = https.map(|binding| (binding.host.clone(), binding.listen.port)).collect();
+        ports.sort_by_key(|(name, _)| match name {
+            HostName::Exact(_) => (0, 0),
+            HostName::Below(end) => (1, usize::MAX - end.len()),
+            HostName::Any => (2, 0),
+        });
+        ports
+    }
 }
 
 /// The files of a certificate. Absolute paths.

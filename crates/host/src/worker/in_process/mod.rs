@@ -21,7 +21,7 @@ use self::exchange::Exchange;
 use self::handler::InProcessHandler;
 use self::launch::Launched;
 use self::shadow::{ShadowCopy, ShadowError};
-use super::filter::{self, filtered};
+use super::filter::application;
 use super::sites::Sites;
 use super::{Control, Place, pages};
 use crate::control::AppSpec;
@@ -129,10 +129,10 @@ fn serve(
     if let Some(threads) = app.io_threads {
         config.io_threads = usize::from(threads.max(1));
     }
-    let handler = filtered(Arc::new(InProcessHandler::new(runtime)), app)?;
-    let served = filter::application(Arc::clone(&handler), app, edge);
-    let server = Server::start(config, place.take_sockets(), handler)
+    let served = application(Arc::new(InProcessHandler::new(runtime)), app, edge, place)?;
+    let server = Server::start(config, place.take_sockets(), Arc::new(pages::no_worker()))
         .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
+    server.set_application(served.clone());
     Ok((Arc::new(server), served))
 }
 

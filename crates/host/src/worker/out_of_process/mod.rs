@@ -26,7 +26,7 @@ use mews_server::{Application, Handler, Server, ServerConfig};
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::{Manager, Programs};
-use super::filter::{application, filtered};
+use super::filter::application;
 use super::sites::Sites;
 use super::{Control, Place, pages};
 use crate::app::Outputs;
@@ -71,7 +71,7 @@ pub(crate) fn run(
         };
         let processes = Processes::new(spec.processes)
             .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-        applications.push(application(handler(spec, &processes)?, &spec.app, edge));
+        applications.push(application(handler(spec, &processes), &spec.app, edge, &place)?);
         hosted.push((spec, processes));
     }
     let server = serve(spec, &applications, &mut place, edge)?;
@@ -134,8 +134,8 @@ fn serve(
     Ok(Arc::new(server))
 }
 
-/// Forwards to an app's processes, with the app's rules before it.
-fn handler(spec: &ProcessSpec, processes: &Arc<Processes>) -> Result<Arc<dyn Handler>, Box<Failure>> {
+/// Forwards to an app's processes.
+fn handler(spec: &ProcessSpec, processes: &Arc<Processes>) -> Arc<dyn Handler> {
     let options = ForwardOptions {
         request_timeout: spec.request_timeout,
         web_sockets: spec.app.web_sockets,
@@ -144,8 +144,7 @@ fn handler(spec: &ProcessSpec, processes: &Arc<Processes>) -> Result<Arc<dyn Han
         idle_timeout: IDLE_TIMEOUT,
         as_proxy: true,
     };
-    let handler = ForwardHandler::new(options, Arc::clone(processes) as Arc<_>);
-    filtered(Arc::new(handler), &spec.app)
+    Arc::new(ForwardHandler::new(options, Arc::clone(processes) as Arc<_>))
 }
 
 fn failed(cause: String) -> Box<Failure> {

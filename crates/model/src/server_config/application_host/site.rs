@@ -1,9 +1,12 @@
 //! A `site` of `sites`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Placed, SiteDraft};
-use super::super::{AccessLog, AccessLogFormat, CertificateFiles, HostName, Period, Surroundings};
+use super::super::{
+    AccessLog, AccessLogFormat, CertificateFiles, HostName, Hsts, HttpsRedirect, Period, Surroundings,
+};
 use super::defaults::Layered;
 use super::path;
 use crate::url::{ListenUrl, Scheme, parse_url};
@@ -34,6 +37,14 @@ impl<'t> Reader<'_, '_, 't> {
         draft.site.auto_start = all.is("serverAutoStart");
         draft.name = Placed { value: set.owned("name"), at: set.place("name") };
         draft.site.access_log = self.access_log(&all.part(&["logFile"]), set.number("id"));
+        let hsts = all.part(&["hsts"]);
+        draft.site.hsts = hsts.is("enabled").then(|| Hsts {
+            max_age: Duration::from_secs(hsts.number("max-age")),
+            include_subdomains: hsts.is("includeSubDomains"),
+            preload: hsts.is("preload"),
+            localhost: false,
+        });
+        draft.site.https_redirect = hsts.is("redirectHttpToHttps").then_some(HttpsRedirect::Temporary);
         draft.id = set.given("id").map(|given| Placed { value: set.number_u32("id"), at: given.at });
         // A site's own bindings take the place of the default ones.
         let bindings = all.part(&["bindings"]);

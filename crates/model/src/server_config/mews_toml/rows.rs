@@ -12,18 +12,20 @@
 
 mod authentication;
 mod compression;
+mod hsts;
 mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName, Period,
-    Pool,
+    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName,
+    HttpsRedirect, Period, Pool,
 };
 use super::table::Default::{Required, Text, Words};
 use super::table::{Form, Kind, Nested, Row, duration, number, row};
 use crate::HostingModel;
 use authentication::AUTHENTICATION;
 use compression::COMPRESSION;
+use hsts::HSTS;
 use pool::POOL;
 
 const UINT: u64 = u32::MAX as u64;
@@ -127,6 +129,35 @@ const SITE: &[Row<SiteDraft>] = &[
         Kind::Path(|site, path| site.site.client_ca = Some(path.value)),
         Words("any certificate"),
         "Authorities (PEM) whose client certificates are accepted.",
+    ),
+    row(
+        "hsts",
+        Kind::Nested(&Nested {
+            form: Form::One,
+            what: "hsts",
+            rows: HSTS,
+            open: |site: &mut SiteDraft, _| site.site.hsts.get_or_insert_default(),
+            off: Some(|site| site.site.hsts = None),
+            short: Some("max_age"),
+        }),
+        Text("false"),
+        "`Strict-Transport-Security`: has clients that came over https use nothing else. A text is the `max_age`.",
+    ),
+    row(
+        "https_redirect",
+        Kind::Choice(&[
+            ("off", |site| site.site.https_redirect = None),
+            ("temporary", |site| site.site.https_redirect = Some(HttpsRedirect::Temporary)),
+            ("permanent", |site| site.site.https_redirect = Some(HttpsRedirect::Permanent)),
+        ]),
+        Text("\"off\""),
+        "Whether http requests are sent to https, with 307 or with 308.",
+    ),
+    row(
+        "https_port",
+        number(1, 65_535, |site, n| site.site.https_port = u16::try_from(n.value).ok()),
+        Words("that of the https binding for the name"),
+        "The port that clients reach https at, for that redirect.",
     ),
     row(
         "compression",

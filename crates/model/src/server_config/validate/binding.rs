@@ -154,6 +154,11 @@ pub(super) fn certificates(
     let name = name::site(name);
     let https = bindings.iter().any(|binding| binding.listen.scheme == Scheme::Https);
     let client = site.client_certificates != ClientCertificates::None;
+    if !https && site.https_redirect.is_some() && site.https_port.is_none() {
+        report.warning(at, format!("{name} sends clients to https and has no https binding"), |problem| {
+            problem.help("write one, unless another server speaks https for it on port 443")
+        });
+    }
     if https && site.certificates.is_empty() {
         report.violation(at, format!("{name} has https bindings and no certificate"), |problem| {
             problem

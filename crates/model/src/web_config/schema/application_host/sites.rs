@@ -142,12 +142,15 @@ const PARTS: [Element; 8] = [
         .support(Support::Silent)
         .opaque(),
     Element::part("hsts", "Strict-Transport-Security.").attributes(&[
-        flag("enabled", "false", "Whether it is sent.").instead("Use UseHsts in the app."),
+        flag("enabled", "false", "Whether it is sent, over https and to clients that asked for a name."),
         number("max-age", 0, UINT, "0", "Seconds."),
         flag("includeSubDomains", "false", "Whether it counts for names below too."),
         flag("preload", "false", "Whether browsers may know it beforehand."),
-        flag("redirectHttpToHttps", "false", "Whether http leads to https.")
-            .instead("Use UseHttpsRedirection in the app."),
+        flag(
+            "redirectHttpToHttps",
+            "false",
+            "Whether http requests are sent to https with 307, to the port of the https binding (IIS: always to 443).",
+        ),
     ]),
     Element::part("ftpServer", "FTP of the site.")
         .support(Support::Instead("Remove it: there is no FTP server here."))
