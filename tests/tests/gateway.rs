@@ -273,12 +273,7 @@ fn a_web_socket_to_another_pool_is_a_tunnel() {
         let host = serve(InProcess, api, InProcess);
         let mut client = host.client();
         assert_eq!(who(&mut client, "a.test", ""), "root");
-        let upgrade = Request::get("/api/ws")
-            .header("Host", "a.test")
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "websocket")
-            .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let upgrade = Request::web_socket("/api/ws").header("Host", "a.test");
         client.send(&upgrade.bytes()).unwrap();
         let head = client.head("GET").unwrap();
         assert_eq!(head.status, 101, "{head:?}");

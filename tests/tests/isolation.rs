@@ -163,6 +163,9 @@ fn limits_hold_or_a_warning_says_why_not() {
             assert_eq!(limit.unwrap().trim(), (700 << 20).to_string());
         }
         None => {
+            eprintln!(
+                "no control group can be made here: that a limit holds was not seen, that the log says so was"
+            );
             let line = host.wait_log(0, "its limits of memory, processor and tasks do not hold");
             assert!(line.contains("shop:") && line.contains("control group"), "{line}");
             assert_eq!(host.logged("do not hold"), 1);

@@ -39,11 +39,10 @@ fn an_idle_out_of_process_app_is_too() {
     rests(Model::OutOfProcess);
 }
 
-#[test]
-fn a_worker_that_hangs_is_replaced_and_other_requests_wait() {
+fn hangs(model: Model) {
     let ping = "start = 'always'\nping = { interval = '1s', response_limit = '1s' }";
-    let host =
-        TestHost::configured(&one(Model::InProcess, ping)).with_app("shop", "Minimal").any_log().start();
+    let host = TestHost::configured(&one(model, ping)).with_app("shop", "Minimal").any_log().start();
+    let all = host.servers();
     let before = pid(&host.status("shop")["pid"]);
     e2e::kill(before, Signal::STOP);
     wait::until_true("the worker to stand still", PATIENCE, || proc::is_stopped(before));
@@ -52,12 +51,24 @@ fn a_worker_that_hangs_is_replaced_and_other_requests_wait() {
     assert_eq!(answer.status, 200);
     let shop = host.status("shop");
     assert_ne!(pid(&shop["pid"]), before);
-    assert!(!proc::is_alive(before));
+    wait::until_true("the end of the old processes", PATIENCE, || {
+        !all.iter().any(|pid| proc::is_alive(*pid))
+    });
     assert_eq!(shop["restarts"], 1);
     let cause = shop["last_failure"]["cause"].as_str().unwrap();
     assert!(cause.contains("has not answered for"), "{cause}");
     host.wait_log(0, cause);
     host.stop();
+}
+
+#[test]
+fn a_worker_that_hangs_is_replaced_and_other_requests_wait() {
+    hangs(Model::InProcess);
+}
+
+#[test]
+fn an_out_of_process_worker_that_hangs_is_too() {
+    hangs(Model::OutOfProcess);
 }
 
 #[test]
@@ -103,11 +114,7 @@ fn goes_offline(model: Model) {
     let mut kept = host.client_at(0);
     assert_eq!(kept.get("/").unwrap().status, 200);
     let mut socket = host.client_at(0);
-    let upgrade = Request::get("/ws")
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let upgrade = Request::web_socket("/ws");
     socket.send(&upgrade.bytes()).unwrap();
     assert_eq!(socket.head("GET").unwrap().status, 101);
 
@@ -140,10 +147,8 @@ fn app_offline_is_served_and_the_out_of_process_app_stopped() {
     goes_offline(Model::OutOfProcess);
 }
 
-#[test]
-fn app_offline_that_comes_and_goes_again_and_again_loses_no_request() {
-    let host =
-        TestHost::configured(&one(Model::InProcess, "start = 'always'")).with_app("shop", "Minimal").start();
+fn comes_and_goes(model: Model) {
+    let host = TestHost::configured(&one(model, "start = 'always'")).with_app("shop", "Minimal").start();
     let file = host.folder().join("shop/app_offline.htm");
     let seen = std::cell::Cell::new(0);
     for round in 0..100 {
@@ -163,6 +168,16 @@ fn app_offline_that_comes_and_goes_again_and_again_loses_no_request() {
     wait::until_true("the app", PATIENCE, || host.get_at(0, "/").status == 200);
     wait::until_true("one worker", PATIENCE, || host.workers().len() == 1);
     host.stop();
+}
+
+#[test]
+fn app_offline_that_comes_and_goes_again_and_again_loses_no_request() {
+    comes_and_goes(Model::InProcess);
+}
+
+#[test]
+fn app_offline_that_comes_and_goes_loses_no_request_out_of_process() {
+    comes_and_goes(Model::OutOfProcess);
 }
 
 #[test]
@@ -195,25 +210,6 @@ fn a_host_without_descriptors_keeps_serving_and_recovers() {
     });
     assert!(load.lost.is_empty(), "{:?}", load.lost);
     host.stop();
-}
-
-#[test]
-fn everything_ends_with_the_supervisor() {
-    let config = one(Model::InProcess, "start = 'always'")
-        + &site("blog", 2, Model::OutOfProcess)
-        + "[pool.blog]\nstart = 'always'\n";
-    let host = TestHost::configured(&config)
-        .with_app("shop", "Minimal")
-        .with_app("blog", "Minimal")
-        .any_log()
-        .serve();
-    for pool in ["shop", "blog"] {
-        host.wait_state(pool, "running");
-    }
-    let all = host.servers();
-    assert_eq!(all.len(), 3, "{all:?}");
-    host.signal(Signal::KILL);
-    wait::until_true("the end of all", PATIENCE, || !all.iter().any(|pid| proc::is_alive(*pid)));
 }
 
 #[test]

@@ -14,6 +14,9 @@ fn recycles() -> usize {
 fn loses_nothing(model: Model, pool: &str) {
     let config = format!("{}[pool.shop]\nstart = 'always'\n{pool}\n", site("shop", 1, model));
     let host = TestHost::configured(&config).with_app("shop", "Minimal").start();
+    // For comparison.
+    let calm = under_constant_load(host.addresses()[0], "/json", 4, |going| going.wait_for(100 * recycles()));
+    assert!(calm.lost.is_empty(), "{:?}\n{}", calm.lost, host.story());
     let mut took = Vec::new();
     let load = under_constant_load(host.addresses()[0], "/json", 4, |going| {
         going.wait_for(200);
@@ -28,11 +31,12 @@ fn loses_nothing(model: Model, pool: &str) {
         wait::until_true("the descriptors of old workers to be closed", PATIENCE, || descriptors() <= before);
     });
     eprintln!(
-        "{model:?}: {} requests, {} lost, {} recycles of {took:?} ms, p99 {:?}",
+        "{model:?}: {} requests, {} lost, {} recycles of {took:?} ms, p99 {:?} (without recycles {:?})",
         load.took.len(),
         load.lost.len(),
         recycles(),
-        load.p99()
+        load.p99(),
+        calm.p99()
     );
     assert!(
         load.lost.is_empty(),
@@ -72,11 +76,7 @@ fn web_sockets_are_bounded(model: Model) {
         .start();
     let before = host.servers();
     let mut socket = host.client_at(0);
-    let upgrade = Request::get("/ws")
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let upgrade = Request::web_socket("/ws");
     socket.send(&upgrade.bytes()).unwrap();
     assert_eq!(socket.head("GET").unwrap().status, 101);
     let began = Instant::now();
@@ -118,16 +118,85 @@ fn a_new_out_of_process_release_that_does_not_start_leaves_the_old_one_serving()
     host.stop();
 }
 
+/// Lets the link `shop` lead to another folder, in one step.
+fn switch(host: &TestHost, release: &str) {
+    let next = host.folder().join("shop.next");
+    std::os::unix::fs::symlink(release, &next).unwrap();
+    std::fs::rename(&next, host.folder().join("shop")).unwrap();
+}
+
+fn releases_move(model: Model) {
+    let config = site("shop", 1, model) + "[pool.shop]\nstart = 'always'\n";
+    let builder = TestHost::configured(&config)
+        .with_app("1", "Minimal")
+        .with_app("2", "Minimal")
+        .with_app("broken", "Minimal")
+        .file("broken/Minimal.dll", "no assembly")
+        .any_log();
+    std::os::unix::fs::symlink("1", builder.folder().join("shop")).unwrap();
+    let host = builder.start();
+    let serves = |release: &str| {
+        let info = host.get_at(0, "/info").json();
+        let root = info["contentRoot"].as_str().unwrap().trim_end_matches('/').to_owned();
+        assert!(root.ends_with(&format!("/{release}")), "{release}: {root}\n{}", host.story());
+    };
+    let load = under_constant_load(host.addresses()[0], "/json", 2, |going| {
+        for release in ["2", "1", "2"] {
+            switch(&host, release);
+            let recycled = host.admin(&["recycle", "shop"]);
+            assert_eq!(recycled.code, Some(0), "{recycled:?}\n{}", host.story());
+            // Whoever began the replacement, command or watcher: who hears that it is done finds the new release.
+            serves(release);
+            going.wait_for(50);
+        }
+        switch(&host, "broken");
+        let failed = host.admin(&["recycle", "shop"]);
+        assert_eq!(failed.code, Some(1), "{failed:?}");
+        assert!(failed.stdout.contains("the old worker goes on serving"), "{failed:?}");
+        serves("2");
+        switch(&host, "1");
+        assert_eq!(host.admin(&["recycle", "shop"]).code, Some(0));
+        serves("1");
+    });
+    assert!(load.lost.is_empty(), "{:?}\n{}", load.lost, host.story());
+    host.stop();
+}
+
+#[test]
+fn a_link_that_is_switched_moves_to_the_new_release_and_loses_no_request() {
+    releases_move(Model::InProcess);
+}
+
+#[test]
+fn a_link_that_is_switched_moves_out_of_process_applications_too() {
+    releases_move(Model::OutOfProcess);
+}
+
+/// How long the leaking app is watched. `cargo xtask bench recycle` asks for longer.
+fn leaks_for() -> Duration {
+    let seconds = std::env::var("MEWS_TEST_LEAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
 #[test]
 fn a_leaking_app_is_replaced_and_nobody_notices() {
     let config = site("shop", 1, Model::InProcess)
         + "[pool.shop]\nstart = 'always'\nrecycle = { memory = '160 MiB' }\n";
     let host = TestHost::configured(&config).with_app("shop", "Minimal").start();
+    let began = Instant::now();
+    let recycles = || host.status("shop")["recycles"].as_u64().unwrap();
     let load = under_constant_load(host.addresses()[0], "/keep?kib=256", 2, |_| {
-        wait::until_true("two replacements", PATIENCE * 3, || {
-            host.status("shop")["recycles"].as_u64().unwrap() >= 2
+        wait::until_true("two replacements", leaks_for() + PATIENCE * 3, || {
+            recycles() >= 2 && began.elapsed() >= leaks_for()
         });
     });
+    eprintln!(
+        "leaking for {:?}: {} requests, {} lost, {} recycles",
+        began.elapsed(),
+        load.took.len(),
+        load.lost.len(),
+        recycles()
+    );
     assert!(load.lost.is_empty(), "{:?}\n{}", load.lost, host.story());
     let cause = host.status("shop")["last_recycle"]["cause"].clone();
     assert!(cause.as_str().unwrap().contains("of memory, more than 160 MiB"), "{cause}");

@@ -78,6 +78,7 @@ fn recycle_answers_once_another_worker_has_taken_over() {
     let shop = host.status("shop");
     assert_ne!(shop["pid"], before);
     assert_eq!(shop["last_recycle"]["cause"], "a command asked for it");
+    host.wait_log(0, "[5079] shop: recycling the app: a command asked for it");
     // The pool without a worker has nothing to replace.
     let idle = host.admin(&["recycle", "blog", "--json"]);
     assert_eq!(idle.code, Some(0), "{idle:?}");

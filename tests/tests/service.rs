@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use e2e::{Model, TestHost, site};
+use e2e::{Model, TestHost, site, under_constant_load};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -124,6 +124,32 @@ fn connections_wait_in_the_managers_sockets_while_the_service_is_replaced() {
     }
     // The socket is the manager's still: who connects now is not refused.
     drop(ask(&socket));
+}
+
+#[test]
+fn a_restart_behind_the_managers_sockets_loses_no_request() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let toml = site("shop", 1, Model::InProcess)
+        .replace("127.0.0.1:0", &socket.local_addr().unwrap().to_string())
+        + &always("shop");
+    let start = || {
+        let host = TestHost::configured(&toml).with_app("shop", "Minimal").pass(&socket).serve();
+        host.wait_state("shop", "running");
+        host
+    };
+    let mut host = Some(start());
+    let load = under_constant_load(socket.local_addr().unwrap(), "/json", 2, |going| {
+        for _ in 0..2 {
+            going.wait_for(50);
+            // What a restart does, and an upgrade: the old one ends before the new one starts.
+            host.take().unwrap().stop();
+            host = Some(start());
+        }
+        going.wait_for(50);
+    });
+    let host = host.unwrap();
+    assert!(load.lost.is_empty(), "beside {} answered: {:?}\n{}", load.took.len(), load.lost, host.story());
+    host.stop();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use e2e::{Model, PATIENCE, Request, Response, TestHost, proc, wait};
+use std::time::{Duration, Instant};
 
 use Model::{InProcess, OutOfProcess};
 
@@ -39,6 +40,7 @@ fn out_of_process_applications_share_a_worker_and_have_their_own_processes() {
         .with_app("v2", "Minimal")
         .allow_log("reset the connection before its answer was complete")
         .allow_log("closed the connection before it answered")
+        .allow_log("nothing listens on its port")
         .expect_log("ended unexpectedly: it was killed by SIGKILL")
         .serve();
     let all: Vec<_> =
@@ -140,4 +142,79 @@ fn a_sub_application_inherits_what_the_one_above_does_not_keep_for_itself() {
         assert_eq!((api.header("X-Kept"), api.header("X-Inherited")), (None, Some("root")), "{api:?}");
         host.stop();
     }
+}
+
+#[test]
+fn each_of_several_applications_goes_offline_by_itself() {
+    let host = TestHost::configured(&one_pool(&[("/", "root", OutOfProcess), ("/api", "api", OutOfProcess)]))
+        .with_app("root", "Minimal")
+        .with_app("api", "Minimal")
+        .file("root/app_offline.htm", "root is away")
+        // The socket is open as long as it may be.
+        .allow_log("did not end within")
+        .serve();
+    // One that is offline from the beginning is not started for the other's sake.
+    assert_eq!(host.get("/api/").status, 200);
+    assert_eq!(host.programs().len(), 1);
+    let offline = |target: &str, text: &str| {
+        let page = host.get(target);
+        page.status == 503 && page.text() == text
+    };
+    assert!(offline("/", "root is away"));
+    let worker = host.workers();
+    host.put("root/app_offline.htm", "root is still away");
+    wait::until_true("the other text", PATIENCE, || offline("/", "root is still away"));
+    std::fs::remove_file(host.folder().join("root/app_offline.htm")).unwrap();
+    wait::until_true("the first application", PATIENCE, || host.get("/").status == 200);
+
+    let mut socket = host.client();
+    let upgrade = Request::web_socket("/api/ws");
+    socket.send(&upgrade.bytes()).unwrap();
+    assert_eq!(socket.head("GET").unwrap().status, 101);
+    let root = seen(&host, "/request/x").0;
+    for round in 0..3 {
+        let began = Instant::now();
+        host.put("api/app_offline.htm", "api is away");
+        wait::until_true("the file", PATIENCE, || offline("/api/", "api is away"));
+        assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+        // In the last round it is back before its process has ended.
+        if round < 2 {
+            wait::until_true("the end of its process", PATIENCE, || host.programs().len() == 1);
+            let status = host.status("shared");
+            assert_eq!((&status["state"], &status["offline"][0]), (&"running".into(), &"shop/api".into()));
+        }
+        assert_eq!(seen(&host, "/request/x").0, root);
+        std::fs::remove_file(host.folder().join("api/app_offline.htm")).unwrap();
+        wait::until_true("the application", PATIENCE, || host.get("/api/").status == 200);
+    }
+    assert_eq!(host.workers(), worker);
+    assert_eq!(host.status("shared")["offline"], serde_json::json!([]));
+    host.stop();
+}
+
+#[test]
+fn a_changed_file_replaces_the_applications_that_inherit_from_it() {
+    let pools = |start: &str| format!("[pool.root]\nstart = '{start}'\n[pool.api]\nstart = '{start}'\n");
+    let config = "[[site]]\nname = 'shop'\nbindings = ['http://127.0.0.1:0']\n".to_owned()
+        + &[("/", "root"), ("/api", "api")]
+            .map(|(path, name)| {
+                format!("[[site.application]]\npath = '{path}'\nphysical_path = '{name}'\npool = '{name}'\n")
+            })
+            .concat()
+        + &pools("always");
+    let host = TestHost::configured(&config).with_app("root", "Minimal").with_app("api", "Minimal").start();
+    for pool in ["root", "api"] {
+        host.wait_state(pool, "running");
+    }
+    assert_eq!(host.get("/api/").header("X-Inherited"), None);
+    let text = std::fs::read_to_string(host.folder().join("root/web.config")).unwrap();
+    let (before, after) = text.rsplit_once("</configuration>").unwrap();
+    let more = "<system.webServer><httpProtocol><customHeaders><add name=\"X-Inherited\" value=\"root\"/></customHeaders>\
+                </httpProtocol></system.webServer>";
+    host.put("root/web.config", &format!("{before}{more}</configuration>{after}"));
+    wait::until_true("what is inherited", PATIENCE, || {
+        host.get("/api/").header("X-Inherited") == Some("root")
+    });
+    assert_eq!(host.status("api")["last_recycle"]["cause"], "its web.config has changed");
+    host.stop();
 }

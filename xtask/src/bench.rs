@@ -12,6 +12,7 @@ mod gateway;
 mod http2;
 mod idle_memory;
 mod matrix;
+mod on_demand;
 mod plot;
 mod process;
 mod recycle;
@@ -53,6 +54,8 @@ enum What {
     IdleMemory(idle_memory::Options),
     /// A fast endpoint while 64 requests block their threads
     Blocking(blocking::Options),
+    /// Memory of sites at rest, and the time of the first request to one
+    OnDemand(on_demand::Options),
     /// What it costs that pools share an address
     Gateway(gateway::Options),
     /// What a request costs between Mews and the app, without sockets
@@ -106,6 +109,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::Http2(options) => http2::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),
+        What::OnDemand(options) => on_demand::measure(&contenders, options),
         What::Gateway(options) => gateway::measure(&contenders, options),
         What::Boundary(options) => boundary::measure(&contenders, &toolchain.runtime, options),
         // Done above: it compares nobody.

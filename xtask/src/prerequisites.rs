@@ -18,7 +18,7 @@ pub(crate) const H2LOAD: Tool =
     Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
 
 /// What the end-to-end tests drive.
-pub(crate) const FOR_TESTS: [Tool; 9] = [
+pub(crate) const FOR_TESTS: [Tool; 10] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
     Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
     H2LOAD,
@@ -44,6 +44,7 @@ pub(crate) const FOR_TESTS: [Tool; 9] = [
         package: "gss-ntlmssp",
         purpose: "handshakes of several steps",
     },
+    Tool { programs: &["faketime"], package: "faketime", purpose: "clocks that are set while a host runs" },
 ];
 
 /// The load generator of the benchmarks.

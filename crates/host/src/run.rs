@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         .into_iter()
         .map(|listen| Wanted { tls: tls.filter(|_| listen.scheme == Scheme::Https), listen })
         .collect();
+    let sockets_stay = passed.any();
     let listening = listeners::listen(&wanted, &[], &passed).map_err(Fatal::failed)?;
     passed
         .all_taken(listening.iter().flat_map(|listening| listening.addresses()))
@@ -74,6 +75,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Fatal> {
         tls: keeper.map(|keeper| (TLS, keeper)).into_iter().collect(),
         pools: vec![pool],
         metrics: arguments.admin.map(MetricsAddress::start).transpose().map_err(Fatal::failed)?,
+        sockets_stay,
         warnings: warnings.unwrap_or_default(),
         ..Layout::default()
     };

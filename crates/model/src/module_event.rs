@@ -1,9 +1,13 @@
-//! The numbered events of the hosting module: what each number means, and when Mews logs it.
+//! The numbered events of the hosting module and of application pools: what each number means, and when Mews logs it.
 //!
 //! The numbers are those of the original's event log, so that rules and dashboards made for it go on working. A
 //! log line that corresponds to one of them carries the number in its field `event_id`.
 
+mod pools;
+
+use crate::lifecycle::RecycleCause;
 use crate::status::StatusCode;
+use pools::POOL_EVENTS;
 
 /// The source that the events are logged under.
 pub const SOURCE: &str = "Mews";
@@ -61,7 +65,26 @@ pub struct ModuleEvent {
 
 /// The event with this number.
 pub fn module_event(id: u16) -> Option<&'static ModuleEvent> {
-    MODULE_EVENTS.iter().find(|event| event.id == id)
+    module_events().find(|event| event.id == id)
+}
+
+/// Every event, in ascending order.
+pub fn module_events() -> impl Iterator<Item = &'static ModuleEvent> {
+    MODULE_EVENTS.iter().chain(POOL_EVENTS)
+}
+
+/// The event of a worker that is replaced.
+pub const fn recycle_event(cause: RecycleCause) -> u16 {
+    match cause {
+        RecycleCause::WebConfig => 1021,
+        RecycleCause::Release => 1037,
+        RecycleCause::Age(_) => 5074,
+        RecycleCause::Requests(_) => 5075,
+        RecycleCause::Clock { .. } => 5076,
+        RecycleCause::Command => 5079,
+        RecycleCause::Configuration => 5080,
+        RecycleCause::Memory { .. } => 5117,
+    }
 }
 
 /// The event of a failed start that is answered with this status; `None` for a status that is no failed start.
@@ -98,8 +121,8 @@ const fn event(
     ModuleEvent { id, level, name, meaning, logged, see }
 }
 
-/// Every event, in ascending order.
-pub const MODULE_EVENTS: &[ModuleEvent] = &[
+/// Those of the hosting module.
+const MODULE_EVENTS: &[ModuleEvent] = &[
     event(
         1000,
         Warning,
@@ -166,7 +189,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Error,
         "A second in-process app in the pool",
         "A process can hold one .NET runtime. Give each in-process app a pool of its own.",
-        Never("`mews run` hosts one application, which has a pool of its own."),
+        When("An application of a pool that has an in-process one is in-process too."),
         &["500.35"],
     ),
     event(
@@ -174,7 +197,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Error,
         "Mixed hosting models in the pool",
         "Give each app a pool of its own.",
-        Never("`mews run` hosts one application, which has a pool of its own."),
+        When("Applications of one pool ask for different hosting models."),
         &["500.34"],
     ),
     event(
@@ -200,7 +223,7 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         Information,
         "Recycled because of app_offline.htm",
         "The app was stopped because the file appeared, so that its files can be replaced.",
-        Never("This version does not look for app_offline.htm."),
+        When("The file appears in the folder of an app that runs or is to be started."),
         &["503"],
     ),
     event(
@@ -236,26 +259,27 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         1021,
         Information,
         "Recycled because of a configuration change",
-        "The app was stopped and started again because its configuration changed.",
-        Never(
-            "This version reads a changed configuration at the next start, and does not restart a running app for it.",
-        ),
-        &[],
+        "The app is replaced because its `web.config` changed, or one above it that it goes by.",
+        When("A changed `web.config` replaces the worker of a running app."),
+        &["5080"],
     ),
     event(
         1022,
         Error,
         "Recycling failed",
-        "The app could not be replaced, so its worker process is.",
-        Never("Mews replaces workers as a whole, and never an app inside one."),
-        &[],
+        "The new worker's app did not start. The line tells why; the old worker goes on serving.",
+        When("The worker that was to replace another one does not come to serve."),
+        &["500.30", "5079"],
     ),
     event(
         1024,
         Warning,
         "The app's folder cannot be watched",
-        "Changes of the folder are not noticed.",
-        Never("The folder is looked at anew each time; there is no notification that could fail."),
+        "Changes are noticed by looking at every folder twice a second, and not at once. Raise `fs.inotify.max_user_watches` or \
+         `fs.inotify.max_user_instances`.",
+        When(
+            "The system does not tell of changed files, mostly because too many are watched on the machine.",
+        ),
         &[],
     ),
     event(
@@ -364,9 +388,11 @@ pub const MODULE_EVENTS: &[ModuleEvent] = &[
         1037,
         Information,
         "Recycled because of a file change",
-        "The app was replaced because a .dll changed while shadow copying was on.",
-        Never("A changed .dll is taken with the next start; `mews recycle` replaces the app at once."),
-        &[],
+        "The app is replaced because its folder is another one now.",
+        When(
+            "The link that is an app's folder leads to another release. A .dll that changes in place is taken with the next start.",
+        ),
+        &["1021"],
     ),
 ];
 
@@ -377,8 +403,8 @@ mod tests {
 
     #[test]
     fn rows_are_in_order_and_written_in_sentences() {
-        assert!(MODULE_EVENTS.is_sorted_by(|a, b| a.id < b.id));
-        for event in MODULE_EVENTS {
+        assert!(module_events().is_sorted_by(|a, b| a.id < b.id));
+        for event in module_events() {
             let (When(text) | Never(text)) = event.logged;
             assert!(event.id >= FIRST_ID && !event.name.ends_with('.'), "{}", event.id);
             for text in [text, event.meaning] {
@@ -406,9 +432,25 @@ mod tests {
     }
 
     #[test]
+    fn every_cause_of_a_recycle_has_an_event() {
+        for cause in [
+            RecycleCause::Memory { used: 2, limit: 1 },
+            RecycleCause::Age(std::time::Duration::from_secs(1)),
+            RecycleCause::Requests(1),
+            RecycleCause::Clock { hour: 4, minute: 0 },
+            RecycleCause::Command,
+            RecycleCause::WebConfig,
+            RecycleCause::Release,
+            RecycleCause::Configuration,
+        ] {
+            assert!(module_event(recycle_event(cause)).is_some(), "{cause}");
+        }
+    }
+
+    #[test]
     fn numbers_in_see_also_are_known() {
         let rows = statuses().map(|row| row.see);
-        for see in rows.chain(MODULE_EVENTS.iter().map(|event| event.see)).flatten() {
+        for see in rows.chain(module_events().map(|event| event.see)).flatten() {
             if let Ok(id @ FIRST_ID..) = see.parse::<u16>() {
                 assert!(module_event(id).is_some(), "{see}");
             } else if let Ok(code) = see.parse::<StatusCode>() {

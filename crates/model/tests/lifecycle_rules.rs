@@ -297,6 +297,43 @@ fn log_lines_carry_the_numbers_of_the_original() {
     assert_eq!(pool.numbers(0, Event::WorkerExited(first, crash())), []);
 }
 
+#[test]
+fn lines_about_pools_carry_those_of_the_process_activation_service() {
+    let worker = WorkerId(1);
+    let running = || Pool::running(Settings { idle_timeout: Some(MINUTE), ..Settings::FOREGROUND });
+    for (event, number) in [
+        (Event::Recycle(RecycleCause::Command), 5079),
+        (Event::Recycle(RecycleCause::Clock { hour: 4, minute: 0 }), 5076),
+        (Event::Recycle(RecycleCause::WebConfig), 1021),
+        (measured(60, 1, None), 5186),
+        (Event::WorkerHung(worker, MINUTE), 5010),
+        (Event::Offline(true), 1012),
+    ] {
+        assert_eq!(running().numbers(1, event), [number]);
+    }
+    let mut pool = running();
+    pool.after(1, Event::Recycle(RecycleCause::Command));
+    assert_eq!(pool.numbers(1, Event::WorkerFailed(WorkerId(2), no())), [1022]);
+    let once = RapidFailProtection { failures: 1, window: MINUTE };
+    let mut pool = Pool::running(Settings { rapid_fail: Some(once), ..Settings::FOREGROUND });
+    assert_eq!(pool.numbers(1, Event::WorkerExited(worker, crash())), [1011, 5002]);
+}
+
+#[test]
+fn a_command_that_joins_a_replacement_waits_for_one_of_its_own() {
+    let mut pool = Pool::running(Settings::FOREGROUND);
+    pool.after(1, Event::Recycle(RecycleCause::WebConfig));
+    // What the command is answered by: a worker from here on.
+    assert_eq!(pool.pool.next_worker(), WorkerId(3));
+    pool.after(1, Event::Recycle(RecycleCause::Command));
+    assert_eq!(pool.after(1, Event::WorkerStarted(WorkerId(2))), [replaced(1), spawn_eagerly(3)]);
+    assert_eq!(pool.pool.record().last_recycle.as_ref().unwrap().worker, WorkerId(2));
+    pool.after(1, Event::WorkerFailed(WorkerId(3), no()));
+    let last = pool.pool.record().last_recycle.clone().unwrap();
+    assert_eq!((last.worker, last.failure), (WorkerId(3), Some(no())));
+    assert_eq!(pool.pool.serving(), Some(WorkerId(2)));
+}
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn measured(idle: u64, requests: u64, memory: Option<u64>) -> Event {

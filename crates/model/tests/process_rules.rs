@@ -252,6 +252,24 @@ fn a_stop_is_told_then_signalled_then_forced() {
 }
 
 #[test]
+fn an_application_that_is_offline_has_no_process_and_one_that_is_back_waits_for_the_end_of_the_last() {
+    let mut processes = Processes::new(1, 10);
+    processes.start(SLOT, 1);
+    let told = processes.after(1, ProcessEvent::Offline(true));
+    let withdrawn = ProcessEffect::Withdraw { slot: SLOT, run: RunId(1) };
+    assert_eq!(told, [withdrawn, ProcessEffect::SendShutdown(RunId(1))]);
+    assert!(matches!(processes.request(SLOT).0, Route::Refused { .. }));
+    assert_eq!(processes.after(1, ProcessEvent::Offline(false)), []);
+    assert_eq!(processes.request(SLOT), (Route::Wait, vec![]));
+    // Offline once more: whoever waits is told.
+    let effects = processes.after(1, ProcessEvent::Offline(true));
+    assert_eq!(failure_of(&effects).code, StatusCode::UNAVAILABLE);
+    processes.after(0, ProcessEvent::Offline(false));
+    assert_eq!(processes.request(SLOT), (Route::Wait, vec![]));
+    assert_eq!(processes.after(1, ends(1)), [ProcessEffect::Kill(RunId(1)), spawn(SLOT, 2, 1)]);
+}
+
+#[test]
 fn nothing_to_stop_is_stopped_at_once() {
     let mut processes = Processes::new(2, 10);
     assert_eq!(processes.after(0, ProcessEvent::StopRequested), [ProcessEffect::Stopped]);

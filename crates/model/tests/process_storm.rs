@@ -43,6 +43,7 @@ struct World {
     /// Unexpected ends of ready processes, when they happened.
     ends: Vec<Moment>,
     last_run: u32,
+    offline: bool,
     stop_requested: bool,
     stopped: bool,
     history: Vec<String>,
@@ -68,6 +69,7 @@ impl World {
             waiting: vec![0; settings.processes.max(1)],
             ends: Vec::new(),
             last_run: 0,
+            offline: false,
             stop_requested: false,
             stopped: false,
             history: Vec::new(),
@@ -93,12 +95,13 @@ impl World {
                 self.check(ready, "a request is forwarded to a process that is not ready");
             }
             Route::Wait => {
-                self.check(!self.stop_requested, "a request waits after a stop");
+                self.check(!self.stop_requested && !self.offline, "a request waits although nothing starts");
                 self.waiting[slot] += 1;
             }
             Route::Refused { failure, .. } => {
                 let rapid = failure.code == StatusCode::PROCESS_FAILED;
-                self.check(rapid || self.stop_requested, "a request is refused for no reason");
+                let off = self.stop_requested || self.offline;
+                self.check(rapid || off, "a request is refused for no reason");
                 let minute = Duration::from_secs(60);
                 let recent = self.ends.iter().filter(|at| self.now.since(**at) < minute).count() as u64;
                 let many = recent > self.settings.rapid_fails_per_minute;
@@ -127,7 +130,7 @@ impl World {
         match effect {
             ProcessEffect::Spawn { slot, run, attempt } => {
                 self.check(run.0 > self.last_run, "a run's number is used twice");
-                self.check(!self.stop_requested, "a spawn after a stop");
+                self.check(!self.stop_requested && !self.offline, "a spawn that nobody is to answer with");
                 self.check((1..=2).contains(&attempt), "a third attempt");
                 self.check(self.waiting[slot.0] > 0, "a spawn that nobody waits for");
                 let free = self.processes.values().all(|p| p.slot != slot.0);
@@ -158,7 +161,9 @@ impl World {
             }
             ProcessEffect::SendShutdown(run) | ProcessEffect::Terminate(run) => {
                 let asked = matches!(effect, ProcessEffect::SendShutdown(_));
-                self.check(self.stop_requested, "told to end without a stop");
+                let leaving = self.processes.get(&run).is_some_and(|p| p.leaving);
+                let off = self.stop_requested || self.offline;
+                self.check(off || leaving, "told to end without a stop");
                 let known = self.processes.get(&run).is_some_and(|p| !p.ready);
                 self.check(known, "an unknown process is told to end, or one that is forwarded to");
                 if let Some(process) = self.processes.get_mut(&run) {
@@ -184,7 +189,12 @@ impl World {
     fn invariants(&self) {
         for (slot, waiting) in self.waiting.iter().enumerate() {
             let phase = self.manager.phase(Slot(slot));
-            let starting = matches!(phase, SlotPhase::Starting(_));
+            // What is ending when the application is back is followed by the next.
+            let starting = match phase {
+                SlotPhase::Starting(_) => true,
+                SlotPhase::Stopping(_) => !self.stop_requested && !self.offline,
+                SlotPhase::Empty | SlotPhase::Ready(_) => false,
+            };
             self.check(starting || *waiting == 0, "requests wait and nothing is started for them");
             let ready = self.processes.iter().find(|(_, p)| p.slot == slot && p.ready).map(|(run, _)| *run);
             let expected = match phase {
@@ -288,11 +298,15 @@ impl World {
                     self.step(ProcessEvent::Spawned { run, pid: 1, port: 1 });
                 }
             }
-            _ => {
-                if self.random.below(30) == 0 {
-                    self.stop();
+            _ => match self.random.below(30) {
+                0 => self.stop(),
+                1..=4 => {
+                    // Before the machine is told, as with a stop.
+                    self.offline = !self.offline;
+                    self.step(ProcessEvent::Offline(self.offline));
                 }
-            }
+                _ => {}
+            },
         }
     }
 

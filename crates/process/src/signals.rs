@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 /// The signals that are listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers. SIGHUP stays ignored if it was when we were started (`nohup`).
+    /// Installs the handlers, and that of [`outlive_file_limit`]. SIGHUP stays ignored if it was when we were started (`nohup`).
     pub fn install() -> io::Result<Self> {
         let (stop, stop_in) = UnixStream::pair()?;
         let (child, child_in) = UnixStream::pair()?;
@@ -36,6 +37,7 @@ impl Signals {
             signal_hook::low_level::pipe::register(SIGHUP, stop_in)?;
         }
         signal_hook::low_level::pipe::register(SIGCHLD, child_in)?;
+        outlive_file_limit()?;
         Ok(Self { stop, child })
     }
 
@@ -57,6 +59,16 @@ impl Signals {
         }
         count
     }
+}
+
+/// From now on a file that exceeds the limit of files' lengths (`ulimit -f`) is an error of the write, as on a full disk, and
+/// not the end of the process. Programs that are started from here get the system's behaviour again.
+///
+/// # Errors
+/// No handler can be installed.
+pub fn outlive_file_limit() -> io::Result<()> {
+    // A handler, unlike an ignored signal, is not inherited.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 /// Whether the process was started with the signal ignored.

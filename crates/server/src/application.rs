@@ -61,7 +61,9 @@ impl Application {
         self
     }
 
-    pub(crate) fn with_handler(&self, handler: Arc<dyn Handler>) -> Self {
+    /// The same with somebody else who answers.
+    #[must_use]
+    pub fn with_handler(&self, handler: Arc<dyn Handler>) -> Self {
         Self { handler, ..self.clone() }
     }
 

@@ -23,6 +23,15 @@ impl Request {
         Self::new("GET", target)
     }
 
+    /// A `GET` that asks for a WebSocket.
+    pub fn web_socket(target: &str) -> Self {
+        Self::get(target)
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
     /// `POST target` with a body of known length.
     pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::new("POST", target).body(body)

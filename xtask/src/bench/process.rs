@@ -64,13 +64,17 @@ pub(crate) fn usage(roots: &[u32]) -> Result<BTreeMap<String, Duration>> {
 /// # Errors
 /// A process has ended, or its memory may not be looked at.
 pub(crate) fn memory(root: u32) -> Result<u64> {
-    let mut sum = 0;
-    for pid in tree(root)? {
-        let file = format!("/proc/{pid}/smaps_rollup");
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-        sum += parse_pss(&text).with_context(|| format!("{file} has no Pss line"))?;
-    }
-    Ok(sum)
+    tree(root)?.into_iter().map(memory_of).sum()
+}
+
+/// The same of one process alone.
+///
+/// # Errors
+/// As [`memory`].
+pub(crate) fn memory_of(pid: u32) -> Result<u64> {
+    let file = format!("/proc/{pid}/smaps_rollup");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+    parse_pss(&text).with_context(|| format!("{file} has no Pss line"))
 }
 
 fn all() -> Result<Vec<Stat>> {

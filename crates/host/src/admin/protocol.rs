@@ -77,6 +77,8 @@ pub(crate) struct PoolStatus {
     pub(crate) pool: String,
     /// Its applications: `shop`, `shop/api`.
     pub(crate) applications: Vec<String>,
+    /// Those of several applications that are offline.
+    pub(crate) offline: Vec<String>,
     /// Where it accepts by itself.
     pub(crate) urls: Vec<String>,
     /// One word: `running`.

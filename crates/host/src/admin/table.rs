@@ -58,6 +58,9 @@ fn notes(pool: &PoolStatus) -> Vec<String> {
     if !pool.urls.is_empty() {
         notes.push(format!("listens on {}", pool.urls.join(", ")));
     }
+    if !pool.offline.is_empty() {
+        notes.push(format!("offline, until app_offline.htm is removed: {}", pool.offline.join(", ")));
+    }
     if pool.restarts > 0 {
         notes.push(format!("restarts after unasked ends: {}", pool.restarts));
     }
@@ -105,6 +108,7 @@ mod tests {
         let shop = PoolStatus {
             pool: "shop".to_owned(),
             applications: vec!["shop".to_owned(), "shop/api".to_owned()],
+            offline: vec!["shop/api".to_owned()],
             urls: vec!["http://*:80".to_owned()],
             state: "running".to_owned(),
             model: Some("in-process".to_owned()),
@@ -128,6 +132,7 @@ mod tests {
         let failed = PoolStatus {
             pool: "blog".to_owned(),
             applications: vec!["blog".to_owned()],
+            offline: Vec::new(),
             urls: Vec::new(),
             state: "failed".to_owned(),
             model: None,
@@ -159,6 +164,7 @@ mod tests {
              POOL  APPLICATIONS    STATE    MODEL       PID  SINCE  REQUESTS  MEMORY\n\
              shop  shop, shop/api  running  in-process  7    5 min  12        1 GiB\n    \
              listens on http://*:80\n    \
+             offline, until app_offline.htm is removed: shop/api\n    \
              last recycle (1): 5 min ago, in 1.2 s: a command asked for it\n\
              blog  blog            failed   -           -    -      -         -\n    \
              last failure: 3 s ago (500.30): It says no. Mend it.\n    \

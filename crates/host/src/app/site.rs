@@ -17,6 +17,7 @@ use super::launch;
 use super::plan::{self, Plan};
 use super::rules;
 use super::runtime_config;
+use super::watch::Watch;
 use crate::control::{AnswerRules, Launch};
 use crate::edge::EdgeSpec;
 
@@ -201,12 +202,22 @@ impl Site {
         &self.folder
     }
 
+    /// Watches over its folder from now on, and over what it inherits.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(&self.folder, self.options.above.iter().map(|(folder, _)| folder.clone()).collect())
+    }
+
     /// As messages call it: `shop`, `shop/api`; the folder where it has no place among sites.
     pub(crate) fn name(&self) -> String {
         match &self.options.place {
             Some(place) => format!("{}{}", place.site, place.path.trim_end_matches('/')),
             None => self.folder.display().to_string(),
         }
+    }
+
+    /// The name of its site among others.
+    pub(crate) fn site_name(&self) -> Option<&str> {
+        self.options.place.as_ref().map(|place| place.site.as_str())
     }
 
     /// What stands between clients and the app.

@@ -10,14 +10,18 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::Site;
+
 type Snapshot = BTreeMap<OsString, Stamp>;
 /// Length and time of the last change: copying with the old time and length is no change.
 type Stamp = (u64, Option<SystemTime>);
 
-/// A folder and how it looked when the app was last started.
+/// A folder, those of the applications above it, and how it looked when the app was last started.
 #[derive(Debug)]
 pub(crate) struct Watch {
     folder: PathBuf,
+    /// The folders of the applications above, whose `web.config` is inherited.
+    above: Vec<PathBuf>,
     known: Snapshot,
     config: Config,
     /// How the files looked at the last look, if that was different.
@@ -34,13 +38,14 @@ struct Config {
     place: Option<PathBuf>,
     /// Which folder that is: one of the same name may have taken its place.
     node: Option<(u64, u64)>,
-    web_config: Option<Stamp>,
+    /// The file of the folder, and those above.
+    web_configs: Vec<Option<Stamp>>,
 }
 
 /// What is new about a running app's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Its `web.config` has changed, come or gone.
+    /// Its `web.config`, or one that it inherits from, has changed, come or gone.
     WebConfig,
     /// It is another folder.
     Release,
@@ -48,20 +53,32 @@ pub(crate) enum News {
 
 impl Watch {
     /// Takes the folder's present look as the one to compare with.
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, above: Vec<PathBuf>) -> Self {
         Self {
             folder: folder.to_owned(),
             known: snapshot(folder),
-            config: config(folder),
+            config: config(folder, &above),
+            above,
             changing: None,
             changing_config: None,
             offline: None,
         }
     }
 
+    /// The folders whose files it looks at.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.folder).chain(&self.above).map(PathBuf::as_path)
+    }
+
     /// Takes the present look anew.
     pub(crate) fn reset(&mut self) {
-        *self = Self { offline: self.offline, ..Self::new(&self.folder) };
+        *self = Self { offline: self.offline, ..Self::new(&self.folder, std::mem::take(&mut self.above)) };
+    }
+
+    /// Watches over this application from now on.
+    pub(crate) fn turn_to(&mut self, site: &Site) {
+        // What was told of another folder stays told until a look at this one says otherwise.
+        *self = Self { offline: self.offline, ..site.watch() };
     }
 
     /// Whether the last look found files that may still be changing.
@@ -84,7 +101,7 @@ impl Watch {
 
     /// Looks at what a running app depends on. Once told, it is known.
     pub(crate) fn news(&mut self) -> Option<News> {
-        let now = config(&self.folder);
+        let now = config(&self.folder, &self.above);
         // A folder that is gone for a moment is no new release; the app runs on with what it has loaded.
         if now == self.config || now.place.is_none() {
             self.changing_config = None;
@@ -119,16 +136,21 @@ impl Watch {
     }
 }
 
-fn config(folder: &Path) -> Config {
-    let about = |name: &str| {
-        let about = fs::metadata(folder.join(name)).ok()?;
+fn config(folder: &Path, above: &[PathBuf]) -> Config {
+    let about = |path: PathBuf| {
+        let about = fs::metadata(path).ok()?;
         Some((about.len(), about.modified().ok()))
     };
+    // Nearly always spelled so; a file in another case is found when the app is started anew.
+    let web_config =
+        |folder: &Path| about(folder.join("web.config")).or_else(|| about(folder.join("Web.config")));
     Config {
         place: fs::canonicalize(folder).ok(),
         node: fs::metadata(folder).ok().map(|about| (about.dev(), about.ino())),
-        // Nearly always spelled so; a file in another case is found when the app is started anew.
-        web_config: about("web.config").or_else(|| about("Web.config")),
+        web_configs: std::iter::once(folder)
+            .chain(above.iter().map(PathBuf::as_path))
+            .map(web_config)
+            .collect(),
     }
 }
 
@@ -160,7 +182,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("Shop.dll"), "1").unwrap();
-        let mut watch = Watch::new(folder.path());
+        let mut watch = Watch::new(folder.path(), Vec::new());
         assert!(!watch.changed());
         fs::write(at("log.txt"), "1").unwrap();
         assert!(!watch.changed() && !watch.changed());
@@ -179,7 +201,7 @@ mod tests {
     fn a_folder_that_comes_back_is_a_change() {
         let folder = tempfile::tempdir().unwrap();
         let app = folder.path().join("app");
-        let mut watch = Watch::new(&app);
+        let mut watch = Watch::new(&app, Vec::new());
         assert!(!watch.changed());
         fs::create_dir(&app).unwrap();
         fs::write(app.join("appsettings.Development.json"), "{}").unwrap();
@@ -194,7 +216,7 @@ mod tests {
             fs::create_dir(at(release)).unwrap();
         }
         std::os::unix::fs::symlink("1", at("current")).unwrap();
-        let mut watch = Watch::new(&at("current"));
+        let mut watch = Watch::new(&at("current"), Vec::new());
         fs::write(at("1/Shop.dll"), "1").unwrap();
         assert!(watch.news().is_none() && watch.news().is_none());
         fs::write(at("1/web.config"), "1").unwrap();
@@ -207,9 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_inherited_is_one_of_the_apps() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        for folder in ["root", "api"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        let mut watch = Watch::new(&at("api"), vec![at("root")]);
+        fs::write(at("root/Shop.dll"), "1").unwrap();
+        assert!(watch.news().is_none() && watch.news().is_none());
+        fs::write(at("root/web.config"), "1").unwrap();
+        assert_eq!([watch.news(), watch.news(), watch.news()], [None, Some(News::WebConfig), None]);
+    }
+
+    #[test]
     fn app_offline_comes_changes_and_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(folder.path());
+        let mut watch = Watch::new(folder.path(), Vec::new());
         let file = watch.offline_file();
         assert_eq!(watch.offline(), None);
         fs::write(&file, "").unwrap();

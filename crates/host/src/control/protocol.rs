@@ -25,6 +25,8 @@ pub(crate) struct WorkerSpec {
     pub(crate) role: Role,
     /// The pool's other applications, in order; `role` has the first.
     pub(crate) more: Vec<Hosted>,
+    /// Those of several out-of-process applications that are offline at first, by their numbers, and their files.
+    pub(crate) offline: Vec<(usize, PathBuf)>,
     /// Where its connections come from. The sockets of those that it accepts from itself come with the message, in order.
     pub(crate) listeners: Vec<ListenerSpec>,
     /// How requests are told apart, if they are not all for the one application.
@@ -246,6 +248,9 @@ pub(crate) enum SupervisorMessage {
     /// The channel that comes along leads to the gateway; for the gateway: to the worker that from now on has the
     /// connections of this pool.
     Channel(Option<PoolId>),
+    /// The application with this number, of several out-of-process ones, is offline: it stops, and this file is answered with.
+    /// `None`: it is back.
+    Offline(usize, Option<PathBuf>),
     /// Requests are told apart like this from now on.
     Routes(Box<Routes>),
     /// Answer with `Alive` once every I/O thread has been seen to run.

@@ -1,5 +1,6 @@
 //! The edge of a site as the supervisor describes it, and as a worker has it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::control::HttpsRules;
 pub(crate) struct EdgeSpec {
     /// Where requests are logged.
     pub(crate) access_log: Option<AccessLog>,
+    /// Where those for other sites are, by the sites' names.
+    pub(crate) other_logs: BTreeMap<String, Option<AccessLog>>,
     /// Where HTTP/2 is spoken.
     pub(crate) http2: Http2,
     /// What clients may ask of connections.
@@ -31,6 +34,7 @@ pub(crate) struct EdgeSpec {
 #[derive(Clone)]
 pub(crate) struct Edge {
     log: Option<mews_server::AccessLog>,
+    other_logs: BTreeMap<String, Option<mews_server::AccessLog>>,
     http2: Http2,
     limits: ConnectionLimits,
     accounted: Arc<Mutex<Vec<Arc<Accounting>>>>,
@@ -51,22 +55,33 @@ impl EdgeSpec {
             ..Self::default()
         }
     }
+
+    /// For a worker of several sites, of which this is that of the first: their logs are apart, and they agree in the rest.
+    #[must_use]
+    pub(crate) fn with_others<'a>(&self, others: impl Iterator<Item = (&'a str, &'a Self)>) -> Self {
+        let other_logs = others.map(|(site, spec)| (site.to_owned(), spec.access_log.clone())).collect();
+        Self { other_logs, ..self.clone() }
+    }
 }
 
 impl Edge {
     /// Opens the log. If that fails, requests are served without it: that is said.
     pub(crate) fn open(spec: &EdgeSpec) -> Self {
-        let log = spec.access_log.as_ref().and_then(|log| {
+        let open = |log: &AccessLog| {
             start(log)
                 .map_err(|error| tracing::error!("{error}; requests are served without being logged"))
                 .ok()
-        });
-        Self { log, http2: spec.http2, limits: spec.limits.clone(), accounted: Arc::default() }
+        };
+        let log = spec.access_log.as_ref().and_then(open);
+        let others = spec.other_logs.iter();
+        let other_logs = others.map(|(site, log)| (site.clone(), log.as_ref().and_then(open))).collect();
+        Self { log, other_logs, http2: spec.http2, limits: spec.limits.clone(), accounted: Arc::default() }
     }
 
     /// How the requests for an application of a site are accounted for.
     pub(crate) fn accounting(&self, site: &str, application: &str) -> Arc<Accounting> {
-        let accounting = Arc::new(Accounting::new(site, application).with_log(self.log.clone()));
+        let log = self.other_logs.get(site).unwrap_or(&self.log).clone();
+        let accounting = Arc::new(Accounting::new(site, application).with_log(log));
         lock(&self.accounted).push(Arc::clone(&accounting));
         accounting
     }
@@ -77,12 +92,16 @@ impl Edge {
         for accounting in lock(&self.accounted).iter() {
             accounting.fill(&mut snapshot);
         }
-        if let Some(log) = &self.log {
+        for log in self.logs() {
             let (written, lost) = log.counts();
             snapshot.count(names::LOG_LINES, &["written"], written);
             snapshot.count(names::LOG_LINES, &["lost"], lost);
         }
         snapshot
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &mews_server::AccessLog> {
+        self.other_logs.values().chain([&self.log]).flatten()
     }
 
     /// The server's limits. An announced body that is too long is the filter's to refuse, with IIS's number.
@@ -115,7 +134,8 @@ impl Edge {
 
     /// Has everything written, within `limit`.
     pub(crate) fn finish(&self, limit: Duration) {
-        if self.log.as_ref().is_some_and(|log| !log.flush(limit)) {
+        // All of them write meanwhile.
+        if self.logs().filter(|log| !log.flush(limit)).count() > 0 {
             tracing::warn!("the last lines of the access log were not written in time");
         }
     }

@@ -134,14 +134,14 @@ fn titles(rows: impl Iterator<Item = (String, &'static str)>) -> Value {
 #[cfg(test)]
 mod tests {
     use mews_model::articles::statuses;
-    use mews_model::module_event::MODULE_EVENTS;
+    use mews_model::module_event::module_events;
 
     use super::*;
 
     #[test]
     fn no_line_is_wider_than_the_page() {
         let statuses = statuses().map(Subject::Status);
-        for subject in statuses.chain(MODULE_EVENTS.iter().map(Subject::Event)) {
+        for subject in statuses.chain(module_events().map(Subject::Event)) {
             for line in text(&subject).lines() {
                 assert!(line.chars().count() <= WIDTH && line.trim_end() == line, "{line}");
             }

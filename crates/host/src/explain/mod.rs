@@ -4,7 +4,7 @@ mod article;
 
 use mews_model::StatusCode;
 use mews_model::articles::{similar, statuses, statuses_of};
-use mews_model::module_event::{FIRST_ID, MODULE_EVENTS, ModuleEvent, module_event};
+use mews_model::module_event::{FIRST_ID, ModuleEvent, module_event, module_events};
 use mews_model::status::Status;
 
 use crate::cli::ExplainArguments;
@@ -42,8 +42,8 @@ fn find(text: &str) -> Result<Subject, String> {
         || format!("'{text}' is neither a status as in 500.31 nor the number of an event as in 1005");
     if let Some(id) = number.parse::<u16>().ok().filter(|id| *id >= FIRST_ID) {
         return module_event(id).map(Subject::Event).ok_or_else(|| {
-            let last = MODULE_EVENTS.last().map_or(FIRST_ID, |event| event.id);
-            let mut near: Vec<u16> = MODULE_EVENTS.iter().map(|event| event.id).collect();
+            let last = module_events().last().map_or(FIRST_ID, |event| event.id);
+            let mut near: Vec<u16> = module_events().map(|event| event.id).collect();
             near.sort_by_key(|known| known.abs_diff(id));
             near.truncate(3);
             let near: Vec<String> = near.iter().map(u16::to_string).collect();
@@ -79,7 +79,7 @@ fn find(text: &str) -> Result<Subject, String> {
 /// All statuses and events, for lists.
 fn everything() -> impl Iterator<Item = (String, &'static str)> {
     let statuses = statuses().map(|row| (row.code.to_string(), row.title));
-    statuses.chain(MODULE_EVENTS.iter().map(|event| (event.id.to_string(), event.name)))
+    statuses.chain(module_events().map(|event| (event.id.to_string(), event.name)))
 }
 
 #[cfg(test)]

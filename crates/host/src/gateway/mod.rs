@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mews_server::{Limits, Server, ServerConfig};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::control::WorkerMessage;
 use crate::fatal::Fatal;
@@ -33,8 +33,12 @@ pub(crate) fn run(place: Place, control: &Control, limit: Duration) -> Result<u8
     let Place { listeners, routes: Some(routes), .. } = place else {
         return Err(Fatal::failed("the gateway was not told whom connections are for"));
     };
+    // It starts nobody who would inherit this, and connections are all that it has.
+    let files = getrlimit(Resource::Nofile);
+    let all = Rlimit { current: files.maximum, ..files };
+    let files = setrlimit(Resource::Nofile, all).map_or(files, |()| all);
     // Each connection that is handed over is open twice for a moment.
-    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let files = files.current.and_then(|files| usize::try_from(files).ok());
     let most = files.map_or(MOST_CONNECTIONS, |files| (files / 3).clamp(16, MOST_CONNECTIONS));
     let config = ServerConfig {
         io_threads: 1,

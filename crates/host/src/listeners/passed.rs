@@ -28,6 +28,11 @@ impl Passed {
         systemd::take().map(|passed| Self(Mutex::new(passed)))
     }
 
+    /// Whether there are some.
+    pub(crate) fn any(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The socket of this address.
     pub(super) fn take(&self, address: SocketAddr) -> Option<TcpListener> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -94,6 +94,8 @@ pub(crate) struct Layout {
     pub(crate) pools: Vec<PoolSpec>,
     /// Where metrics are asked for.
     pub(crate) metrics: Option<MetricsAddress>,
+    /// Whether sockets came from the service manager, which keeps them.
+    pub(crate) sockets_stay: bool,
     /// To be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -101,6 +103,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// Works it out, reads certificates, and listens.
     pub(crate) fn new(config: ServerConfig, present: &Present) -> Result<Self, LayoutError> {
+        let sockets_stay = present.passed.any();
         let router = Router::new(&config);
         let mut warnings = Vec::new();
         let mut tls = BTreeMap::new();
@@ -145,7 +148,7 @@ impl Layout {
         let several = listening.iter().zip(&users).filter(|(_, users)| users.len() > 1);
         let shared: Vec<Arc<Listening>> = several.map(|(listening, _)| Arc::clone(listening)).collect();
         let routes = (!shared.is_empty()).then(|| numbered.of_gateway(&shared));
-        Ok(Self { config, listening, shared, routes, tls, pools, metrics: None, warnings })
+        Ok(Self { config, listening, shared, routes, tls, pools, metrics: None, sockets_stay, warnings })
     }
 }
 

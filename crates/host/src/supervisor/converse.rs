@@ -29,6 +29,7 @@ impl Pool {
         match message {
             WorkerMessage::Started { app, dotnet, hostfxr } => {
                 let kind = worker.kind();
+                worker.set_accepts(true);
                 let urls: Vec<String> =
                     self.spec.addresses().flat_map(|listening| listening.urls()).collect();
                 let line = worker.started(&urls, app.as_deref(), dotnet.as_deref());
@@ -65,7 +66,10 @@ impl Pool {
             WorkerMessage::Alive(vitals) => self.alive(id, vitals),
             WorkerMessage::Wanted(_) => tracing::error!("worker {id} takes itself for the gateway"),
             WorkerMessage::Metrics(number, snapshot) => self.counted(id, number, snapshot),
-            WorkerMessage::Closed => self.events.push_back(Event::WorkerClosed(id)),
+            WorkerMessage::Closed => {
+                worker.set_accepts(false);
+                self.events.push_back(Event::WorkerClosed(id));
+            }
             WorkerMessage::Stopping => {
                 worker.stops_itself();
                 self.events.push_back(Event::WorkerStopping(id));

@@ -125,6 +125,7 @@ impl Gateway {
         let spec = WorkerSpec {
             role: Role::Gateway,
             more: Vec::new(),
+            offline: Vec::new(),
             listeners,
             routes: self.routes.clone(),
             tls: Vec::new(),

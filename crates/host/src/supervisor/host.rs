@@ -16,6 +16,8 @@ pub(super) struct Host {
     pub(super) began: Instant,
     pub(super) outputs: Outputs,
     pub(super) log_format: LogFormat,
+    /// The service manager keeps the sockets: connections wait there for the next host.
+    pub(super) sockets_stay: bool,
     /// The certificates of each address that speaks TLS.
     pub(super) tls: BTreeMap<TlsId, Keeper>,
 }

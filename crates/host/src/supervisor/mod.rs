@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `pool` | a pool: its machine, what is watched for it |
 //! | `worker`, `perform`, `converse` | worker processes: starting them, what they say |
+//! | `files`, `notices` | what the folders of applications tell |
 //! | `gateway` | the process that shares connections out among pools |
 //! | `vitals` | asking workers whether they are alive |
 //! | `clock` | the time of day at which pools recycle |
@@ -22,9 +23,11 @@ mod certificates;
 mod clock;
 mod commands;
 mod converse;
+mod files;
 mod gateway;
 mod host;
 mod metrics;
+mod notices;
 mod orphans;
 mod outcome;
 mod perform;
@@ -61,6 +64,7 @@ pub(crate) use pool::PoolSpec;
 use gateway::Gateway;
 use host::Host;
 use metrics::Gathering;
+use notices::Notices;
 use poller::{Entry, Ready, Source, wait};
 use pool::Pool;
 use service::Service;
@@ -83,6 +87,7 @@ pub(crate) struct Supervisor {
     gateway: Gateway,
     next_key: u32,
     signals: Signals,
+    notices: Notices,
     next_tls_look: Option<Instant>,
     service: Service,
     asked: Option<MetricsAddress>,
@@ -112,11 +117,18 @@ impl Supervisor {
             );
         }
         let mut supervisor = Self {
-            host: Host { began: Instant::now(), outputs, log_format, tls: layout.tls },
+            host: Host {
+                began: Instant::now(),
+                outputs,
+                log_format,
+                sockets_stay: layout.sockets_stay,
+                tls: layout.tls,
+            },
             pools: BTreeMap::new(),
             gateway: Gateway::new(layout.shared, layout.routes),
             next_key: 0,
             signals: Signals::install()?,
+            notices: Notices::default(),
             next_tls_look: None,
             service: Service::of_process(),
             asked: layout.metrics,
@@ -191,6 +203,11 @@ impl Supervisor {
             let flags = if sends { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             entries.push(Entry { source: Source::Gateway, descriptor, flags });
         }
+        entries.extend(self.notices.descriptor().map(|descriptor| Entry {
+            source: Source::Files,
+            descriptor,
+            flags: PollFlags::IN,
+        }));
         entries.extend(self.asked.iter().map(|asked| Entry {
             source: Source::Metrics,
             descriptor: asked.descriptor(),
@@ -231,6 +248,7 @@ impl Supervisor {
                 self.dismiss(pool);
             }
         }
+        self.watch_files();
         self.schedule_certificates();
         self.look_at_commands();
     }
@@ -304,8 +322,12 @@ impl Supervisor {
         let pools = self.pools.values().filter_map(|pool| pool.next_due(&self.host));
         let commands = self.commands.as_ref().and_then(Commands::next_due);
         let service = self.service.next_due();
-        let due =
-            commands.into_iter().chain(service).chain(self.gateway.next_due()).chain(self.gathered_by());
+        let due = commands
+            .into_iter()
+            .chain(service)
+            .chain(self.gateway.next_due())
+            .chain(self.gathered_by())
+            .chain(self.notices.next_due());
         let next = pools.chain(self.next_tls_look).chain(due).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -323,6 +345,7 @@ impl Supervisor {
                         pool.converse(*id, &self.host);
                     }
                 }
+                Source::Files => self.files_changed(),
                 Source::Gateway => self.gateway.converse(&self.host),
                 Source::Metrics => self.gather(),
                 Source::Connection(key) => {
@@ -349,6 +372,7 @@ impl Supervisor {
         let fresh = self.gateway.take_fresh();
         self.attach(fresh);
         self.service.tick(Instant::now());
+        self.notices.tick(Instant::now());
         if self.next_tls_look.is_some_and(|at| at <= Instant::now()) {
             self.look_at_certificates();
         }

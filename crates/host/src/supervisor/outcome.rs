@@ -1,7 +1,7 @@
 //! What a command is to come to, and whether it has.
 
 use mews_model::Failure;
-use mews_model::lifecycle::{Event, Phase, RecycleCause, Span, Why};
+use mews_model::lifecycle::{Event, Phase, RecycleCause, Recycled, Span, Why, WorkerId};
 
 use super::pool::Pool;
 use super::worker::Kind;
@@ -14,8 +14,9 @@ pub(super) enum Wait {
     Started,
     /// The app has ended.
     Stopped,
-    /// There have been more replacements than this.
-    Recycled(u32),
+    /// A worker serves that was not there yet: this one, or one that came later. Another replacement may have been under
+    /// way, and what it read of the folder is older than the command.
+    Recycled(WorkerId),
     /// Nothing: it is so already, or will not be.
     Told(bool, &'static str),
 }
@@ -38,10 +39,9 @@ impl Wait {
                 Phase::Failed { .. } | Phase::Restarting { .. } | Phase::Disabled { why: Why::Failures } => {
                     (Some(Event::Recycle(RecycleCause::Command)), Self::Started)
                 }
-                _ => (
-                    Some(Event::Recycle(RecycleCause::Command)),
-                    Self::Recycled(pool.machine.record().recycles),
-                ),
+                _ => {
+                    (Some(Event::Recycle(RecycleCause::Command)), Self::Recycled(pool.machine.next_worker()))
+                }
             },
         }
     }
@@ -58,21 +58,27 @@ impl Wait {
                 let off = pool.machine.phase() == Phase::Disabled { why: Why::Command };
                 (off && !apps).then(|| told(true, "stopped".to_owned())).flatten()
             }
-            Self::Recycled(before) if record.recycles > *before => {
-                let recycled = record.last_recycle.as_ref()?;
-                match &recycled.failure {
-                    None => told(true, format!("recycled in {}", Span(recycled.took))),
-                    Some(failure) if pool.machine.serving().is_some() => told(
+            Self::Recycled(from) => {
+                let last = record.last_recycle.as_ref().filter(|recycled| recycled.worker >= *from);
+                let serves = pool.machine.serving();
+                let others = || pool.workers.iter().filter(|(id, _)| Some(**id) != serves);
+                match (last, serves) {
+                    // Who connects now is to find the new one.
+                    (_, Some(worker)) if worker >= *from && others().any(|(_, other)| other.accepts()) => {
+                        None
+                    }
+                    (Some(Recycled { failure: None, took, .. }), Some(worker)) if worker >= *from => {
+                        told(true, format!("recycled in {}", Span(*took)))
+                    }
+                    (Some(Recycled { failure: Some(failure), .. }), Some(_)) => told(
                         false,
                         format!("the old worker goes on serving; the new one did not start {failure}"),
                     ),
-                    Some(failure) => told(false, failed(failure)),
+                    (Some(Recycled { failure: Some(failure), .. }), None) => told(false, failed(failure)),
+                    (_, Some(worker)) if worker < *from => None,
+                    _ => started(name, pool),
                 }
             }
-            Self::Recycled(_) => match pool.machine.phase() {
-                Phase::Running { .. } => None,
-                _ => started(name, pool),
-            },
             Self::Started => started(name, pool),
         }
     }

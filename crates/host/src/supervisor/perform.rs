@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 
 use mews_model::lifecycle::{Event, Exit, Leave, Level, Limits, Shown, WorkerId};
+use mews_model::module_event::start_failure_event;
 use mews_model::server_config::pool_conflict;
 use mews_model::{Failure, HostingModel, StatusCode};
 use mews_process::child::Spawn;
@@ -70,6 +71,9 @@ impl Pool {
         let name = plan.hosting.app().name.clone();
         self.log(Level::Info, None, &format!("starting {name}"));
         let more = self.others(&plan.hosting, eager);
+        self.model = Some(plan.hosting.model());
+        self.goes_as_one_now();
+        let eager = eager && !self.offline.contains(&0);
         let (model, role) = match plan.hosting {
             Hosting::InProcess(app) => (HostingModel::InProcess, Role::Application(app)),
             Hosting::OutOfProcess(spec) => {
@@ -92,7 +96,8 @@ impl Pool {
         for watch in &mut self.watch_more {
             watch.reset();
         }
-        for site in &self.spec.more {
+        for (number, site) in (1..).zip(&self.spec.more) {
+            let eager = eager && !self.offline.contains(&number);
             let plan = site.resolve();
             let (failure, rules) = match plan {
                 Err(error) => {
@@ -117,7 +122,8 @@ impl Pool {
                         (conflict, _) => {
                             let failure =
                                 conflict.unwrap_or_else(|| Failure::new(StatusCode::SEVERAL_APPS, ""));
-                            tracing::error!(pool, "{}", failure.explanation());
+                            let event_id = start_failure_event(failure.code);
+                            tracing::error!(event_id, pool, "{}", failure.explanation());
                             (failure, rules)
                         }
                     }
@@ -161,7 +167,7 @@ impl Pool {
     }
 
     /// Tells a worker to stop.
-    pub(super) fn stop_worker(&mut self, id: WorkerId, why: Leave) {
+    pub(super) fn stop_worker(&mut self, id: WorkerId, why: Leave, host: &Host) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.told_to_stop();
         }
@@ -169,6 +175,8 @@ impl Pool {
         let why = match why {
             Leave::Replaced => Ending::Replaced,
             Leave::Offline => Ending::Offline(self.offline_page()),
+            // Whoever is started next has the sockets, as another worker would.
+            Leave::Ending if host.sockets_stay => Ending::Replaced,
             Leave::Ending => Ending::HostStops,
         };
         self.tell(id, &SupervisorMessage::Stop(why));
@@ -222,10 +230,11 @@ impl Pool {
         let spec = WorkerSpec {
             role,
             more,
+            offline: self.offline_files().collect(),
             listeners,
             routes: self.spec.routes.clone(),
             tls: host.tls_specs(self.spec.addresses().filter_map(|listening| listening.tls())),
-            edge: self.spec.site.edge().clone(),
+            edge: self.spec.edge(),
             log_format: host.log_format,
             shutdown_limit: self.limits.shutdown,
         };

@@ -15,6 +15,8 @@ use super::commands::ClientId;
 /// Whose descriptor it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
+    /// Files of applications have changed.
+    Files,
     /// The address of metrics, where somebody asks.
     Metrics,
     /// A worker that said or printed something, or takes messages again.

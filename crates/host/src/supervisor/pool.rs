@@ -1,20 +1,20 @@
 //! One application pool: its machine, its workers, and what is watched for it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mews_model::lifecycle::{
-    AppPool, Effect, Event, Level, Limits, Moment, RecycleCause, Settings, WorkerId,
-};
+use mews_model::HostingModel;
+use mews_model::lifecycle::{AppPool, Effect, Event, Level, Limits, Moment, Settings, WorkerId};
 use mews_model::server_config::{Ping, TimeOfDay};
 
 use super::clock::Clock;
 use super::host::Host;
 use super::metrics::Tally;
 use super::worker::Worker;
-use crate::app::{self, Plan, Site, Watch};
+use crate::app::{Plan, Site, Watch};
 use crate::control::AnswerRules;
+use crate::edge::EdgeSpec;
 use crate::handover::PoolId;
 use crate::isolation::ControlGroup;
 use crate::listeners::Listening;
@@ -66,6 +66,12 @@ impl PoolSpec {
         std::iter::once(&self.site).chain(&self.more)
     }
 
+    /// What stands between clients and its applications.
+    pub(super) fn edge(&self) -> EdgeSpec {
+        let others = self.more.iter().filter(|site| site.site_name() != self.site.site_name());
+        self.site.edge().with_others(others.filter_map(|site| Some((site.site_name()?, site.edge()))))
+    }
+
     /// Every address that its application is behind.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &Arc<Listening>> {
         self.listening.iter().chain(&self.shared)
@@ -84,7 +90,15 @@ pub(super) struct Pool {
     pub(super) watch: Watch,
     /// For the other applications.
     pub(super) watch_more: Vec<Watch>,
-    next_look: Option<Instant>,
+    pub(super) next_look: Option<Instant>,
+    /// Whether it had workers, and the first number of the next one, when its folders were last given to be watched.
+    watched: (bool, WorkerId),
+    /// Of several applications, the numbers of those that are offline.
+    pub(super) offline: BTreeSet<usize>,
+    /// Workers before this one know the applications by other numbers.
+    pub(super) numbered_from: WorkerId,
+    /// The first application's, as of the last start.
+    pub(super) model: Option<HostingModel>,
     pub(super) clock: Clock,
     /// How failures are shown; as of the last start.
     pub(super) answers: AnswerRules,
@@ -114,14 +128,18 @@ impl Pool {
             None => spec.site.answers(),
         };
         Self {
-            watch: Watch::new(spec.site.folder()),
+            watch: spec.site.watch(),
             clock: Clock::new(&spec.at, spec.later),
-            watch_more: spec.more.iter().map(|site| Watch::new(site.folder())).collect(),
+            watch_more: spec.more.iter().map(Site::watch).collect(),
             machine: AppPool::new(spec.settings, limits),
             workers: BTreeMap::new(),
             events: VecDeque::new(),
             timer: None,
             next_look: None,
+            watched: (false, WorkerId(0)),
+            offline: BTreeSet::new(),
+            numbered_from: WorkerId(0),
+            model: None,
             answers,
             limits,
             keeps_running: spec.plan.as_ref().is_some_and(|plan| plan.keeps_running),
@@ -143,14 +161,14 @@ impl Pool {
 
     /// Begins.
     pub(super) fn begin(&mut self) {
-        self.look_for_offline_file();
+        self.look_for_offline_files();
         self.events.push_back(Event::Start);
     }
 
     /// A client has connected, and nobody accepts.
     pub(super) fn connection_waits(&mut self) {
         // Nobody has looked while the app was not there.
-        self.look_for_offline_file();
+        self.look_for_offline_files();
         self.events.push_back(Event::ConnectionWaits);
     }
 
@@ -184,7 +202,7 @@ impl Pool {
             Effect::SpawnWorker { id, eager } => self.spawn_app(id, eager, host),
             Effect::SpawnPage(id, shown) => self.spawn_page(id, shown, host),
             Effect::UpdatePage(id, shown) => self.update_page(id, shown, host),
-            Effect::StopWorker(id, why) => self.stop_worker(id, why),
+            Effect::StopWorker(id, why) => self.stop_worker(id, why, host),
             Effect::KillWorker(id) => {
                 if let Some(worker) = self.workers.get_mut(&id) {
                     worker.kill();
@@ -216,36 +234,19 @@ impl Pool {
         self.ping_due();
     }
 
+    /// Whether other folders are to be watched since this was asked last: links may lead elsewhere with every start.
+    pub(super) fn take_watches_anew(&mut self) -> bool {
+        let now = (!self.workers.is_empty(), self.machine.next_worker());
+        std::mem::replace(&mut self.watched, now) != now
+    }
+
     /// A pool without a worker, which waits for a connection, is not worth a look.
     fn schedule_look(&mut self) {
         if self.workers.is_empty() {
             self.next_look = None;
             return;
         }
-        let pause = if self.watch.is_settling() { SETTLES_IN } else { LOOK_EVERY };
+        let pause = if self.is_settling() { SETTLES_IN } else { LOOK_EVERY };
         self.next_look.get_or_insert_with(|| Instant::now() + pause);
-    }
-
-    fn look(&mut self) {
-        self.look_for_offline_file();
-        if self.machine.watches_files() {
-            if self.watch.changed() {
-                self.events.push_back(Event::FilesChanged);
-            }
-        } else if self.machine.serving().is_some()
-            && let Some(news) = self.watch.news().or_else(|| self.watch_more.iter_mut().find_map(Watch::news))
-        {
-            let cause = match news {
-                app::News::WebConfig => RecycleCause::WebConfig,
-                app::News::Release => RecycleCause::Release,
-            };
-            if !(self.keeps_running && cause == RecycleCause::WebConfig) {
-                self.events.push_back(Event::Recycle(cause));
-            }
-        }
-    }
-
-    fn look_for_offline_file(&mut self) {
-        self.events.extend(self.watch.offline().map(Event::Offline));
     }
 }

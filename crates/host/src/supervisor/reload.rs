@@ -8,7 +8,6 @@ use super::clock::Clock;
 use super::pool::{Pool, PoolSpec};
 use super::{PoolKey, Supervisor};
 use crate::admin::{Answer, Outcome};
-use crate::app::Watch;
 use crate::control::SupervisorMessage;
 use crate::isolation::ControlGroup;
 use crate::listeners::Listening;
@@ -97,9 +96,7 @@ impl Pool {
             && spec.routes.is_some() == self.spec.routes.is_some();
         let new_routes = spec.routes.clone().filter(|routes| Some(routes) != self.spec.routes.as_ref());
         let same_app = spec.site == self.spec.site && spec.more == self.spec.more;
-        if spec.more != self.spec.more {
-            self.watch_more = spec.more.iter().map(|site| Watch::new(site.folder())).collect();
-        }
+        let same_applications = spec.more == self.spec.more;
         let same_clock = (&spec.at, spec.later) == (&self.spec.at, self.spec.later);
         let same_rules = spec.settings == self.spec.settings
             && same_clock
@@ -109,15 +106,18 @@ impl Pool {
         if spec.site.isolation() != self.spec.site.isolation() {
             self.control_group = ControlGroup::default();
         }
-        if spec.site.folder() != self.spec.site.folder() {
-            self.watch = Watch::new(spec.site.folder());
-            self.events.extend(self.watch.offline().map(Event::Offline));
+        if spec.site != self.spec.site {
+            self.watch.turn_to(&spec.site);
         }
         if !same_clock {
             self.clock = Clock::new(&spec.at, spec.later);
         }
         self.machine.configure(spec.settings);
         self.spec = spec;
+        if !same_applications {
+            self.watch_anew();
+        }
+        self.look_for_offline_files();
         if let Some(routes) = new_routes {
             // Those of other pools may have changed alone; workers of this one are told, whatever becomes of them.
             let message = SupervisorMessage::Routes(Box::new(routes));

@@ -75,6 +75,12 @@ impl Pool {
         PoolStatus {
             pool: self.spec.name.clone().unwrap_or_default(),
             applications: self.spec.sites().map(crate::app::Site::name).collect(),
+            offline: self
+                .offline
+                .iter()
+                .filter_map(|number| self.spec.sites().nth(*number))
+                .map(crate::app::Site::name)
+                .collect(),
             urls: self.spec.addresses().flat_map(|listening| listening.urls()).collect(),
             state: self.state().to_owned(),
             model: serving.and_then(|worker| match worker.kind() {

@@ -42,6 +42,8 @@ pub(super) struct Worker {
     programs: Vec<u32>,
     /// Why its app ends, if that is known.
     stop: Option<Stop>,
+    /// It takes connections from the sockets.
+    accepts: bool,
     pulse: Pulse,
     told: Told,
 }
@@ -77,6 +79,7 @@ impl Worker {
             report: None,
             programs: Vec::new(),
             stop: None,
+            accepts: false,
             pulse: Pulse::default(),
             told: Told::default(),
         }
@@ -101,6 +104,15 @@ impl Worker {
 
     pub(super) fn told_mut(&mut self) -> &mut Told {
         &mut self.told
+    }
+
+    /// Whether it takes connections, as far as it has told.
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts
+    }
+
+    pub(super) fn set_accepts(&mut self, accepts: bool) {
+        self.accepts = accepts;
     }
 
     /// Whether it is to end.

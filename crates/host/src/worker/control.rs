@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -29,9 +30,6 @@ pub(crate) struct Control {
 }
 
 type OnStop = Box<dyn FnOnce(Ending) + Send>;
-type OnPage = Box<dyn Fn(&PageSpec) + Send + Sync>;
-type OnChannel = Box<dyn Fn(Option<PoolId>, OwnedFd) + Send + Sync>;
-type OnRoutes = Box<dyn Fn(&Routes) + Send + Sync>;
 
 struct Shared {
     /// What TLS listeners work with.
@@ -42,9 +40,41 @@ struct Shared {
     server: OnceLock<Arc<Server>>,
     sender: Mutex<Sender>,
     stop: Mutex<Stop>,
-    page: Mutex<Option<Arc<OnPage>>>,
-    channel: Mutex<Option<Arc<OnChannel>>>,
-    routes: Mutex<Option<Arc<OnRoutes>>>,
+    page: Mailbox<PageSpec>,
+    channel: Mailbox<(Option<PoolId>, OwnedFd)>,
+    routes: Mailbox<Box<Routes>>,
+    offline: Mailbox<(usize, Option<PathBuf>)>,
+}
+
+/// Messages of a kind. Those that come before somebody listens wait.
+struct Mailbox<T>(Mutex<Mail<T>>);
+
+enum Mail<T> {
+    Waiting(Vec<T>),
+    Taken(Box<dyn FnMut(T) + Send>),
+}
+
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Mail::Waiting(Vec::new())))
+    }
+}
+
+impl<T> Mailbox<T> {
+    fn deliver(&self, message: T) {
+        match &mut *lock(&self.0) {
+            Mail::Waiting(waiting) => waiting.push(message),
+            Mail::Taken(handler) => handler(message),
+        }
+    }
+
+    fn listen(&self, mut handler: impl FnMut(T) + Send + 'static) {
+        let mut mail = lock(&self.0);
+        if let Mail::Waiting(waiting) = &mut *mail {
+            std::mem::take(waiting).into_iter().for_each(&mut handler);
+        }
+        *mail = Mail::Taken(Box::new(handler));
+    }
 }
 
 #[derive(Default)]
@@ -68,9 +98,10 @@ impl Control {
             server: OnceLock::new(),
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
-            page: Mutex::new(None),
-            channel: Mutex::new(None),
-            routes: Mutex::new(None),
+            page: Mailbox::default(),
+            channel: Mailbox::default(),
+            routes: Mailbox::default(),
+            offline: Mailbox::default(),
         });
         let control = Self { shared };
         let theirs = control.clone();
@@ -114,18 +145,23 @@ impl Control {
     }
 
     /// Calls `handler` whenever something else is to be shown.
-    pub(crate) fn on_page(&self, handler: impl Fn(&PageSpec) + Send + Sync + 'static) {
-        *lock(&self.shared.page) = Some(Arc::new(Box::new(handler)));
+    pub(crate) fn on_page(&self, handler: impl Fn(&PageSpec) + Send + 'static) {
+        self.shared.page.listen(move |page| handler(&page));
     }
 
     /// Calls `handler` with each channel to the gateway; in the gateway, to a worker of a pool.
-    pub(crate) fn on_channel(&self, handler: impl Fn(Option<PoolId>, OwnedFd) + Send + Sync + 'static) {
-        *lock(&self.shared.channel) = Some(Arc::new(Box::new(handler)));
+    pub(crate) fn on_channel(&self, handler: impl Fn(Option<PoolId>, OwnedFd) + Send + 'static) {
+        self.shared.channel.listen(move |(pool, channel)| handler(pool, channel));
     }
 
     /// Calls `handler` whenever requests are to be told apart in another way.
-    pub(crate) fn on_routes(&self, handler: impl Fn(&Routes) + Send + Sync + 'static) {
-        *lock(&self.shared.routes) = Some(Arc::new(Box::new(handler)));
+    pub(crate) fn on_routes(&self, handler: impl Fn(&Routes) + Send + 'static) {
+        self.shared.routes.listen(move |routes| handler(&routes));
+    }
+
+    /// Calls `handler` whenever an application of several goes offline, with its number and its file; or is back.
+    pub(crate) fn on_offline(&self, mut handler: impl FnMut(usize, Option<PathBuf>) + Send + 'static) {
+        self.shared.offline.listen(move |(number, file)| handler(number, file));
     }
 
     fn listen(&self, mut receiver: Receiver, limit: Duration) {
@@ -143,25 +179,15 @@ impl Control {
             };
             match message {
                 Ok(SupervisorMessage::Stop(why)) => self.stop(why, limit),
-                Ok(SupervisorMessage::Show(page)) => {
-                    let handler = lock(&self.shared.page).clone();
-                    if let Some(handler) = handler {
-                        handler(&page);
-                    }
-                }
+                Ok(SupervisorMessage::Show(page)) => self.shared.page.deliver(page),
                 Ok(SupervisorMessage::Certificates(of, spec)) => self.replace_certificates(of, &spec),
                 Ok(SupervisorMessage::Channel(pool)) => {
-                    let handler = lock(&self.shared.channel).clone();
-                    if let (Some(handler), Some(channel)) = (handler, descriptors.pop()) {
-                        handler(pool, channel);
+                    if let Some(channel) = descriptors.pop() {
+                        self.shared.channel.deliver((pool, channel));
                     }
                 }
-                Ok(SupervisorMessage::Routes(routes)) => {
-                    let handler = lock(&self.shared.routes).clone();
-                    if let Some(handler) = handler {
-                        handler(&routes);
-                    }
-                }
+                Ok(SupervisorMessage::Routes(routes)) => self.shared.routes.deliver(routes),
+                Ok(SupervisorMessage::Offline(number, file)) => self.shared.offline.deliver((number, file)),
                 Ok(SupervisorMessage::Ping(ping)) => self.answer(ping),
                 Ok(SupervisorMessage::Metrics(number)) => self.tell_metrics(number),
                 Err(error) => tracing::warn!("{error}"),

@@ -13,10 +13,12 @@ use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mews_model::url::parse_url;
 use mews_process::handoff::{self, Receiver, Sender};
+use mews_process::signals::outlive_file_limit;
 use mews_server::Tls;
 use mews_server::tls::TlsError;
 
@@ -40,6 +42,7 @@ pub(crate) fn run() -> Result<u8, Fatal> {
     let (sender, mut receiver) = take_channel().map_err(|error| {
         Fatal::Usage(format!("'mews worker' is started by the supervisor only; use 'mews run' ({error})"))
     })?;
+    outlive_file_limit().map_err(Fatal::failed)?;
     // The name of the file that was executed is "exe".
     let _ = rustix::thread::set_name(c"mews");
     let (spec, tls, place) = receive_spec(&mut receiver)?;
@@ -140,7 +143,8 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Pl
     });
     let listeners = listeners.collect::<Result<Vec<Listener>, Fatal>>()?;
     let (routes, more) = (spec.routes.take(), std::mem::take(&mut spec.more));
-    Ok((spec, tls, Place { listeners, routes, more }))
+    let offline = std::mem::take(&mut spec.offline);
+    Ok((spec, tls, Place { listeners, routes, more, offline }))
 }
 
 /// Where a worker's requests come from, and which are whose.
@@ -152,6 +156,8 @@ pub(crate) struct Place {
     pub(crate) routes: Option<Routes>,
     /// The pool's applications beside the first.
     pub(crate) more: Vec<Hosted>,
+    /// Those of its applications that are offline, and their files.
+    pub(crate) offline: Vec<(usize, PathBuf)>,
 }
 
 impl Place {

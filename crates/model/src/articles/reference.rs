@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{BROKEN_APPS, Seen, statuses};
-use crate::module_event::{Logged, MODULE_EVENTS, SOURCE};
+use crate::module_event::{Logged, SOURCE, module_events};
 use crate::status::{Status, StatusCode};
 
 const FAILURES_HEAD: &str = "\
@@ -19,8 +19,8 @@ This page is made from the table in `crates/model/src/articles`: `cargo run -p m
 const EVENTS_HEAD: &str = "\
 # Events
 
-The numbered events of the ASP.NET Core Module, with the numbers of its event log. A line of Mews's log that corresponds to one of them
-carries the number: `[1005]` after the level in text, `\"event_id\":1005` in JSON (`--log-format json`), `EVENT_ID=1005` in the
+The numbered events of the ASP.NET Core Module and, from 5000 on, of application pools (Windows Process Activation Service), with the numbers of
+their event logs. A line of Mews's log that corresponds to one of them carries the number: `[1005]` after the level in text, `\"event_id\":1005` in JSON (`--log-format json`), `EVENT_ID=1005` in the
 journal. `mews explain 1005` prints one article.
 
 This page is made from the table in `crates/model/src/module_event.rs`: `cargo run -p mews-model --example events_reference`.
@@ -131,7 +131,7 @@ pub fn events_page() -> String {
     let mut page = String::from(EVENTS_HEAD);
     let _ = write!(page, "The source is `{SOURCE}`.\n\n| id | level | name | logged | what it means |\n");
     page.push_str("| --- | --- | --- | --- | --- |\n");
-    for event in MODULE_EVENTS {
+    for event in module_events() {
         let logged = match event.logged {
             Logged::When(text) => text.to_owned(),
             Logged::Never(text) => format!("Never. {text}"),

@@ -93,6 +93,8 @@ pub enum ProcessEvent {
     },
     /// The moment of the last `SetTimer` has come (or passed, or nearly).
     TimerFired,
+    /// The application goes offline: its processes end, and none is started. Or it is back.
+    Offline(bool),
     /// Stop gracefully.
     StopRequested,
 }

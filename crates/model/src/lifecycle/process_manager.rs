@@ -47,8 +47,18 @@ pub enum SlotPhase {
 enum State {
     Empty,
     Starting(Starting),
-    Ready { run: RunId, pid: u32, port: u16 },
-    Stopping { run: RunId, pid: Option<u32>, kill_at: Moment },
+    Ready {
+        run: RunId,
+        pid: u32,
+        port: u16,
+    },
+    /// `wanted`: requests wait for the next one.
+    Stopping {
+        run: RunId,
+        pid: Option<u32>,
+        kill_at: Moment,
+        wanted: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +88,8 @@ pub struct ProcessManager {
     slots: Vec<State>,
     fails: FailWindow,
     next_run: u32,
+    /// No process is started for now.
+    offline: bool,
     stopping: bool,
     stopped: bool,
     timer: Option<Moment>,
@@ -91,6 +103,7 @@ impl ProcessManager {
             fails: FailWindow::new(settings.rapid_fails_per_minute, now),
             settings,
             next_run: 1,
+            offline: false,
             stopping: false,
             stopped: false,
             timer: None,
@@ -116,13 +129,17 @@ impl ProcessManager {
     pub fn request(&mut self, slot: Slot, now: Moment) -> (Route, Vec<ProcessEffect>) {
         let mut out = Vec::new();
         let slot = slot.0 % self.slots.len();
-        let route = if self.stopping {
+        let route = if self.stopping || self.offline {
             Route::Refused { failure: causes::stopping(), retry_after: Some(Duration::from_secs(1)) }
         } else {
-            match self.slots.get(slot) {
+            match self.slots.get_mut(slot) {
                 Some(State::Ready { run, .. }) => Route::Ready(*run),
                 Some(State::Empty) => self.first_request(slot, now, &mut out),
-                Some(State::Starting(_) | State::Stopping { .. }) | None => Route::Wait,
+                Some(State::Stopping { wanted, .. }) => {
+                    *wanted = true;
+                    Route::Wait
+                }
+                Some(State::Starting(_)) | None => Route::Wait,
             }
         };
         self.arm_timer(&mut out);
@@ -147,7 +164,16 @@ impl ProcessManager {
                 self.timer = None;
                 self.timer_fired(now, &mut out);
             }
-            ProcessEvent::StopRequested => self.stop(now, &mut out),
+            ProcessEvent::Offline(offline) => {
+                self.offline = offline;
+                if offline {
+                    self.end_all(now, &mut out);
+                }
+            }
+            ProcessEvent::StopRequested => {
+                self.stopping = true;
+                self.end_all(now, &mut out);
+            }
         }
         self.arm_timer(&mut out);
         if self.stopping && !self.stopped && self.slots.iter().all(|slot| matches!(slot, State::Empty)) {
@@ -203,6 +229,16 @@ impl ProcessManager {
         Some((slot, self.slots.get_mut(slot)?))
     }
 
+    /// The process that was to end has. The next one is started, if requests wait for it.
+    fn left(&mut self, slot: usize, now: Moment, out: &mut Vec<ProcessEffect>) {
+        let Some(State::Stopping { wanted, .. }) = self.slots.get(slot) else { return };
+        let wanted = *wanted;
+        self.clear(slot);
+        if wanted {
+            self.spawn(slot, 1, now, out);
+        }
+    }
+
     fn clear(&mut self, slot: usize) {
         if let Some(state) = self.slots.get_mut(slot) {
             *state = State::Empty;
@@ -230,7 +266,7 @@ impl ProcessManager {
             State::Starting(_) => {
                 self.attempt_failed(slot, failure, Failed::NotExecuted { retry }, now, out);
             }
-            State::Stopping { .. } => *state = State::Empty,
+            State::Stopping { .. } => self.left(slot, now, out),
             State::Empty | State::Ready { .. } => {}
         }
     }
@@ -323,11 +359,11 @@ impl ProcessManager {
             (State::Stopping { .. }, Some(_)) => {}
             (State::Stopping { pid, .. }, None) => {
                 let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-                self.clear(slot);
                 let text = format!("{}{pid} has ended: it {}", self.who(slot), exit.description);
                 log(out, Level::Info, 1030, text);
                 // What it may have left behind.
                 out.push(ProcessEffect::Kill(run));
+                self.left(slot, now, out);
             }
         }
     }
@@ -375,9 +411,8 @@ impl ProcessManager {
                     let failure = causes::not_listening(&starting.seen, self.settings.startup_limit, port);
                     self.attempt_failed(slot, failure, Failed::Executed, now, out);
                 }
-                Some(State::Stopping { run, pid, kill_at }) if *kill_at <= now => {
+                Some(State::Stopping { run, pid, kill_at, .. }) if *kill_at <= now => {
                     let (run, pid) = (*run, pid.map_or_else(String::new, |pid| format!(" (pid {pid})")));
-                    self.clear(slot);
                     let text = format!(
                         "{}{pid} did not end within {} s (shutdownTimeLimit) and is killed",
                         self.who(slot),
@@ -385,32 +420,36 @@ impl ProcessManager {
                     );
                     log(out, Level::Warn, 1005, text);
                     out.push(ProcessEffect::Kill(run));
+                    self.left(slot, now, out);
                 }
                 _ => {}
             }
         }
     }
 
-    fn stop(&mut self, now: Moment, out: &mut Vec<ProcessEffect>) {
-        if self.stopping {
-            return;
-        }
-        self.stopping = true;
+    fn end_all(&mut self, now: Moment, out: &mut Vec<ProcessEffect>) {
         let kill_at = now + self.settings.shutdown_limit;
         for (index, state) in self.slots.iter_mut().enumerate() {
             let slot = Slot(index);
             match state {
-                State::Empty | State::Stopping { .. } => {}
+                State::Stopping { run, wanted, .. } => {
+                    if std::mem::take(wanted) {
+                        let outcome = Err(causes::stopping());
+                        out.push(ProcessEffect::Release { slot, run: *run, outcome });
+                    }
+                }
+                State::Empty => {}
                 State::Starting(Starting { run, process, .. }) => {
                     let run = *run;
-                    *state = State::Stopping { run, pid: process.map(|(pid, _)| pid), kill_at };
+                    let pid = process.map(|(pid, _)| pid);
+                    *state = State::Stopping { run, pid, kill_at, wanted: false };
                     out.push(ProcessEffect::Release { slot, run, outcome: Err(causes::stopping()) });
                     // It cannot be told in any other way yet.
                     out.push(ProcessEffect::Terminate(run));
                 }
                 State::Ready { run, pid, .. } => {
                     let (run, pid) = (*run, *pid);
-                    *state = State::Stopping { run, pid: Some(pid), kill_at };
+                    *state = State::Stopping { run, pid: Some(pid), kill_at, wanted: false };
                     out.push(ProcessEffect::Withdraw { slot, run });
                     out.push(ProcessEffect::SendShutdown(run));
                 }

@@ -41,6 +41,8 @@ const STATES: &[State] = &[
     ("Starting, attempt 1", || starting(1)),
     ("Starting, attempt 2", || starting(2)),
     ("Ready", ready),
+    ("Stopping, offline", offline),
+    ("Stopping, back", back),
     ("Stopping", stopping),
 ];
 
@@ -56,10 +58,12 @@ enum TableEvent {
     Accepted,
     NotAccepted,
     Timer,
+    Offline,
+    Back,
     Stop,
 }
 
-const EVENTS: [TableEvent; 11] = [
+const EVENTS: [TableEvent; 13] = [
     TableEvent::Request,
     TableEvent::SpawnFails,
     TableEvent::BadPort,
@@ -70,6 +74,8 @@ const EVENTS: [TableEvent; 11] = [
     TableEvent::Accepted,
     TableEvent::NotAccepted,
     TableEvent::Timer,
+    TableEvent::Offline,
+    TableEvent::Back,
     TableEvent::Stop,
 ];
 
@@ -86,6 +92,8 @@ impl TableEvent {
             Self::Accepted => "answers the shutdown message with 202",
             Self::NotAccepted => "does not, or with another status",
             Self::Timer => "time is over",
+            Self::Offline => "goes offline",
+            Self::Back => "is back",
             Self::Stop => "stop",
         }
     }
@@ -121,6 +129,8 @@ impl TableEvent {
             Self::Timer => {
                 return (None, manager.step(ProcessEvent::TimerFired, now + Duration::from_secs(3600)));
             }
+            Self::Offline => ProcessEvent::Offline(true),
+            Self::Back => ProcessEvent::Offline(false),
             Self::Stop => ProcessEvent::StopRequested,
         };
         (None, manager.step(event, now))
@@ -179,6 +189,20 @@ fn too_many() -> Built {
 fn stopping() -> Built {
     let (mut manager, now) = ready();
     manager.step(ProcessEvent::StopRequested, now);
+    (manager, now)
+}
+
+fn offline() -> Built {
+    let (mut manager, now) = ready();
+    manager.step(ProcessEvent::Offline(true), now);
+    (manager, now)
+}
+
+/// A request waits for the end of the process.
+fn back() -> Built {
+    let (mut manager, now) = offline();
+    manager.step(ProcessEvent::Offline(false), now);
+    manager.request(SLOT, now);
     (manager, now)
 }
 

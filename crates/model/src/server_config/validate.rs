@@ -4,6 +4,7 @@ mod application;
 mod binding;
 mod name;
 mod pool;
+mod worker;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,12 +25,14 @@ pub(super) fn finish(draft: Draft, report: &mut Report<'_>) -> ServerConfig {
     binding::check(&drafts, format, &told, report);
     let ids = ids(&drafts, report);
     let mut names = name::Names::new();
+    let places: Vec<Place> = drafts.iter().map(|draft| draft.at).collect();
     let mut sites = Vec::new();
     for (draft, id) in drafts.into_iter().zip(ids) {
         name::check("site", &draft.name, report);
         name::unique("site", &draft.name, &mut names, report);
         sites.push(site(draft, id, (format, &told), &mut pools, report));
     }
+    worker::check(&sites, &places, report);
     ServerConfig { sites, pools: pools.finish(report), admin }
 }
 

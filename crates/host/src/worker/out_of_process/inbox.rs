@@ -14,6 +14,8 @@ pub(super) enum Message {
     Request(Slot, Held),
     /// What came of the shutdown message is known.
     ShutdownAnswered(RunId),
+    /// The app goes offline, or is back.
+    Offline(bool),
     /// End everything.
     Stop,
 }

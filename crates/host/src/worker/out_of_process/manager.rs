@@ -218,6 +218,7 @@ impl<'a> Manager<'a> {
                 let answer = self.runs.get_mut(&run).and_then(Run::shutdown_answer);
                 self.events.extend(answer.map(|answer| ProcessEvent::ShutdownAnswered { run, answer }));
             }
+            Message::Offline(offline) => self.events.push_back(ProcessEvent::Offline(offline)),
             Message::Stop => self.events.push_back(ProcessEvent::StopRequested),
         }
     }

@@ -10,6 +10,7 @@ mod executable;
 mod inbox;
 pub(crate) mod launch;
 mod manager;
+mod offline;
 mod pairing;
 mod perform;
 mod run;
@@ -26,6 +27,7 @@ use mews_server::{Application, Handler, Server, ServerConfig};
 use self::backend::Processes;
 use self::inbox::Message;
 use self::manager::{Manager, Programs};
+use self::offline::Switch;
 use super::filter::application;
 use super::sites::Sites;
 use super::{Control, Place, pages};
@@ -60,22 +62,28 @@ pub(crate) fn run(
     let more = std::mem::take(&mut place.more);
     let mut applications = Vec::new();
     let mut hosted: Vec<(&ProcessSpec, Arc<Processes>)> = Vec::new();
+    let mut switches = Vec::new();
     for other in std::iter::once(None).chain(more.iter().map(Some)) {
         let spec = match other {
             None => spec,
             Some(Hosted::App(spec)) => spec,
             Some(refused) => {
                 applications.push(pages::of_other(refused));
+                switches.push(None);
                 continue;
             }
         };
         let processes = Processes::new(spec.processes)
             .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-        applications.push(application(handler(spec, &processes), &spec.app, edge, &place)?);
+        let application = application(handler(spec, &processes), &spec.app, edge, &place)?;
+        switches.push(Some(Switch::new(&application, &processes)));
+        applications.push(application);
         hosted.push((spec, processes));
     }
     let server = serve(spec, &applications, &mut place, edge)?;
-    Sites::serve(&server, applications, &place, control);
+    if let Some(sites) = Sites::serve(&server, applications.clone(), &place, control) {
+        offline::follow(switches, applications, &place.offline, sites, control);
+    }
     control.answer_for(&server);
     control.on_stop({
         let server = Arc::clone(&server);

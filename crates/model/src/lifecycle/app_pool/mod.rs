@@ -118,6 +118,11 @@ impl AppPool {
         }
     }
 
+    /// The worker that is asked for next: of all up to now, none has this number or a higher one.
+    pub fn next_worker(&self) -> WorkerId {
+        WorkerId(self.next_id)
+    }
+
     /// The worker that shows a page, if there is one.
     pub fn page_worker(&self) -> Option<WorkerId> {
         match self.page {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::AppPool;
 use crate::failure::Failure;
-use crate::lifecycle::{Moment, RecycleCause};
+use crate::lifecycle::{Moment, RecycleCause, WorkerId};
 
 /// What has happened to a pool.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Record {
 /// A replacement that has ended.
 #[derive(Clone, Debug)]
 pub struct Recycled {
+    /// The worker that has taken over, or could not.
+    pub worker: WorkerId,
     /// Why it was begun.
     pub cause: RecycleCause,
     /// When it ended.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{AppPool, Phase, Recycled, Why, log};
 use crate::failure::Failure;
 use crate::lifecycle::{Backoff, Effect, Leave, Level, Measured, Moment, RecycleCause, Span, WorkerId};
+use crate::module_event::recycle_event;
 
 /// Waits after a replacement that failed, before another is tried for the worker's own sake.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(3600));
@@ -45,7 +46,7 @@ impl AppPool {
         }
         match self.phase {
             Phase::Running { worker, since } => {
-                log(out, Level::Info, None, format!("recycling the app: {cause}"));
+                log(out, Level::Info, Some(recycle_event(cause)), format!("recycling the app: {cause}"));
                 self.recycling = Some(Recycling { cause, began: now });
                 if self.settings.overlapped {
                     let next = self.new_id();
@@ -77,25 +78,31 @@ impl AppPool {
         self.phase = Phase::Running { worker: next, since: now };
         self.start_failures = 0;
         self.leave(worker, Leave::Replaced, true, now, out);
-        self.recycle_ended(None, now, out);
+        self.recycle_ended(next, None, now, out);
     }
 
     /// The new worker does not come up: the old one stays.
     pub(super) fn recycle_failed(&mut self, failure: Failure, now: Moment, out: &mut Vec<Effect>) {
-        let Phase::Overlapping { worker, since, .. } = self.phase else { return };
+        let Phase::Overlapping { worker, since, next, .. } = self.phase else { return };
         self.phase = Phase::Running { worker, since };
         self.remember(&failure, now);
         log(
             out,
             Level::Error,
-            None,
+            Some(1022),
             format!("the new worker did not start, and the old one goes on serving {failure}"),
         );
-        self.recycle_ended(Some(&failure), now, out);
+        self.recycle_ended(next, Some(&failure), now, out);
     }
 
-    /// Takes note of the end of a replacement, if one was under way, and begins the one that waits.
-    pub(super) fn recycle_ended(&mut self, failure: Option<&Failure>, now: Moment, out: &mut Vec<Effect>) {
+    /// Takes note of the end of a replacement by `worker`, if one was under way, and begins the one that waits.
+    pub(super) fn recycle_ended(
+        &mut self,
+        worker: WorkerId,
+        failure: Option<&Failure>,
+        now: Moment,
+        out: &mut Vec<Effect>,
+    ) {
         if let Some(Recycling { cause, began }) = self.recycling.take() {
             let took = now.since(began);
             match failure {
@@ -110,7 +117,8 @@ impl AppPool {
                 }
             }
             self.record.recycles = self.record.recycles.saturating_add(1);
-            self.record.last_recycle = Some(Recycled { cause, at: now, took, failure: failure.cloned() });
+            self.record.last_recycle =
+                Some(Recycled { worker, cause, at: now, took, failure: failure.cloned() });
         }
         if let Some(cause) = self.queued.take() {
             self.recycle(cause, now, out);

@@ -11,7 +11,7 @@ impl AppPool {
     /// There was no request for so long: the worker ends, and the next connection starts another.
     pub(super) fn rest(&mut self, worker: WorkerId, idle: Duration, now: Moment, out: &mut Vec<Effect>) {
         let text = format!("no request for {}; stopping the app until the next one comes", Span(idle));
-        log(out, Level::Info, None, text);
+        log(out, Level::Info, Some(5186), text);
         self.leave(worker, Leave::Replaced, true, now, out);
         self.phase = Phase::Draining { worker, give_up_at: self.give_up_at(now) };
     }

@@ -63,7 +63,7 @@ impl AppPool {
                 self.start_failures = 0;
                 // Only now: until the app answers, the page does.
                 self.hide(now, out);
-                self.recycle_ended(None, now, out);
+                self.recycle_ended(worker, None, now, out);
             }
             Phase::Overlapping { next, .. } if next == id => self.take_over(now, out),
             _ => {}
@@ -116,7 +116,7 @@ impl AppPool {
             return;
         }
         let cause = format!("The worker process has not answered for {}.", Span(silent));
-        log(out, Level::Error, None, format!("the app hangs. {cause} It is ended and started again"));
+        log(out, Level::Error, Some(5010), format!("the app hangs. {cause} It is ended and started again"));
         self.kill(id, out);
         self.lost(now.since(since), Failure::new(StatusCode::UNAVAILABLE, cause), now, out);
     }
@@ -169,6 +169,7 @@ impl AppPool {
     }
 
     pub(super) fn start_failed(&mut self, failure: Failure, now: Moment, out: &mut Vec<Effect>) {
+        let Phase::Starting { worker, .. } = self.phase else { return };
         self.start_failures = self.start_failures.saturating_add(1);
         log(
             out,
@@ -178,7 +179,7 @@ impl AppPool {
         );
         self.remember(&failure, now);
         let changed = self.queued.take();
-        self.recycle_ended(Some(&failure), now, out);
+        self.recycle_ended(worker, Some(&failure), now, out);
         if let Some(cause) = changed {
             log(out, Level::Info, None, format!("the app is started again: {cause}"));
             return self.start_afresh(now, out);
@@ -244,7 +245,7 @@ impl AppPool {
             .with_cure(
                 "Mend the cause; a change of the app's files starts it again, and so does 'mews start'.",
             );
-        log(out, Level::Error, None, format!("{} {}", failure.cause, failure.cure));
+        log(out, Level::Error, Some(5002), format!("{} {}", failure.cause, failure.cure));
         self.phase = Phase::Disabled { why: Why::Failures };
         self.show(Shown::Failure(failure), now, out);
         true
