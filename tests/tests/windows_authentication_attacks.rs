@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Client, HostBuilder, Mechanism, Model, Realm, Request, Response, TestHost, Tokens};
+use e2e::{
+    Client, HostBuilder, Mechanism, Model, PATIENCE, Realm, Request, Response, TestHost, Tokens, wait,
+};
 use std::time::{Duration, Instant};
 
 const MODELS: [Model; 2] = [Model::InProcess, Model::OutOfProcess];
@@ -86,25 +88,68 @@ fn flip(token: &str) -> String {
 }
 
 #[test]
-fn expired_tickets_and_other_realms_are_refused() {
+fn other_realms_and_other_keys_are_refused() {
     let realm = Realm::start();
     let other = Realm::start();
-    let short = realm.sign_in("alice", &["-l", "5s"]);
-    let stranger = other.sign_in("alice", &[]);
-    let mut tokens = Tokens::of(&realm, &short);
+    let strange = Realm::named("OTHER.TEST");
+    strange.add_user("alice");
+    strange.add_service("HTTP/localhost", &strange.keytab());
+    let mut tokens = Tokens::of(&realm, &realm.sign_in("alice", &[]));
     let early: Vec<String> = (0..2).map(|_| tokens.first(Mechanism::Spnego)).collect();
-    let foreign = Tokens::of(&other, &stranger).first(Mechanism::Spnego);
     let host = realm.host(app(Model::InProcess, "")).any_log().start();
     assert_eq!(ask(&mut host.client(), &early[0]).text(), "MEWS\\alice Negotiate");
-    // A realm of the same name has other keys.
-    assert_eq!(ask(&mut host.client(), &foreign).status, 401);
-    host.wait_log(0, "another service, or encrypted with a key");
-    // Tickets are taken for five minutes longer than they last; one whose key has changed meanwhile never is.
+    // One of the same name has other keys, too.
+    for stranger in [&other, &strange] {
+        let lines = host.stderr().len();
+        let foreign = Tokens::of(stranger, &stranger.sign_in("alice", &[])).first(Mechanism::Spnego);
+        assert_eq!(ask(&mut host.client(), &foreign).status, 401, "{}", stranger.name());
+        host.wait_log(lines, "another service, or encrypted with a key");
+    }
+    // The service's key changes.
     realm.change_key("HTTP/localhost");
     let renewed = realm.sign_in("bob", &[]);
     let unknown = Tokens::of(&realm, &renewed).first(Mechanism::Spnego);
     assert_eq!(ask(&mut host.client(), &unknown).status, 401);
     assert_eq!(ask(&mut host.client(), &early[1]).status, 200, "the old key is still in the file");
+    host.stop();
+}
+
+#[test]
+fn tickets_that_have_expired_are_refused() {
+    let realm = Realm::start();
+    let short = realm.sign_in_for("alice", 3);
+    let mut tokens = Tokens::of(&realm, &short);
+    // Usually tickets are taken for five minutes longer than they last.
+    let usual = realm.host(app(Model::InProcess, "")).start();
+    let strict = realm.strict().display().to_string();
+    for model in MODELS {
+        let host = realm.host(app(model, "")).env("KRB5_CONFIG", &strict).any_log().start();
+        wait::until_true("the end of a ticket", PATIENCE, || {
+            let answer = ask(&mut host.client(), &tokens.first(Mechanism::Spnego));
+            assert!(matches!(answer.status, 200 | 401), "{model:?}: {answer:?}");
+            answer.status == 401
+        });
+        host.wait_log(0, "has expired");
+        assert_eq!(host.text("/"), "nobody", "{model:?}");
+        host.stop();
+    }
+    assert_eq!(ask(&mut usual.client(), &tokens.first(Mechanism::Spnego)).text(), "MEWS\\alice Negotiate");
+    usual.stop();
+}
+
+#[test]
+fn clocks_that_differ_are_named() {
+    let realm = Realm::start();
+    let alice = realm.sign_in("alice", &[]);
+    let host = realm.host(app(Model::InProcess, "")).any_log().start();
+    realm.set_back_clock(&alice, 240);
+    let tolerated = Tokens::of(&realm, &alice).first(Mechanism::Spnego);
+    assert_eq!(ask(&mut host.client(), &tolerated).text(), "MEWS\\alice Negotiate");
+    realm.set_back_clock(&alice, 360);
+    let late = Tokens::of(&realm, &alice).first(Mechanism::Spnego);
+    let refused = ask(&mut host.client(), &late);
+    assert!(refused.status == 401 && refused.text().contains("401.1"), "{refused:?}");
+    host.wait_log(0, "the clocks of the client and of this machine differ too much");
     host.stop();
 }
 

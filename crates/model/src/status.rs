@@ -44,6 +44,8 @@ pub struct Status {
 impl StatusCode {
     /// Malformed request.
     pub const BAD_REQUEST: Self = Self::new(400, 0);
+    /// The signed-in user may not send the request, and may sign in as another one.
+    pub const NOT_AUTHORIZED: Self = Self::new(401, 0);
     /// Name, password or token were not accepted.
     pub const LOGON_FAILED: Self = Self::new(401, 1);
     /// The request needs a user, and none of the schemes was used.
@@ -204,6 +206,7 @@ mod tests {
     fn every_name_has_its_row() {
         for code in [
             StatusCode::BAD_REQUEST,
+            StatusCode::NOT_AUTHORIZED,
             StatusCode::LOGON_FAILED,
             StatusCode::SIGN_IN_REQUIRED,
             StatusCode::FORBIDDEN,

@@ -206,3 +206,155 @@ fn no_file_and_three_files() {
     assert!(problems.diagnostics.iter().all(|problem| problem.severity == Severity::Error));
     assert_eq!((problems.source.file.as_str(), problems.parents.len()), ("f", 1));
 }
+
+/// What applies to `Shop/api/v2`: the server's file, that of the site, and its own.
+fn served(host: &str, site: &str, app: &str) -> Result<WebConfig, String> {
+    let files = [host, site, app].map(|text| format!("<configuration>{text}</configuration>"));
+    let kinds =
+        [LayerKind::Server { path: "Shop/api/v2" }, LayerKind::Parent { path: "api/v2" }, LayerKind::App];
+    let names = ["host.config", "site/web.config", "app/web.config"];
+    let layers: Vec<Layer<'_>> = files
+        .iter()
+        .zip(names)
+        .zip(kinds)
+        .map(|((text, file), kind)| Layer { file, bytes: text.as_bytes(), kind })
+        .collect();
+    read_layers(&layers).map(|(config, _)| config).map_err(|problems| problems.render())
+}
+
+fn location(attributes: &str, security: &str) -> String {
+    format!("<location {attributes}>{}</location>", server(&format!("<security>{security}</security>")))
+}
+
+fn windows(enabled: bool) -> String {
+    format!("<authentication><windowsAuthentication enabled='{enabled}'/></authentication>")
+}
+
+#[test]
+fn the_servers_file_says_who_may_send_requests() {
+    let on = windows(true);
+    let enabled = |host: &str| served(host, "", "").unwrap().authentication.windows == Some(true);
+    for (host, applies) in [
+        (server(&format!("<security>{on}</security>")), true),
+        (location("path=''", &on), true),
+        (location("path='' inheritInChildApplications='false'", &on), true),
+        (location("path='shop'", &on), true),
+        (location("path='Shop/API/v2/'", &on), true),
+        (location("path='Shop' inheritInChildApplications='false'", &on), false),
+        (location("path='Shop/other'", &on), false),
+        (location("path='Shop/api/v2/admin'", &on), false),
+        (location("path='Other'", &on), false),
+    ] {
+        assert_eq!(enabled(&host), applies, "{host}");
+    }
+    // Other sections are the app's own to say.
+    let config = served(&server("<webSocket enabled='false'/><httpErrors existingResponse='x'/>"), "", "");
+    assert!(config.unwrap().web_sockets);
+    let text = served(&location("path='Shop'", "<ipSecurity><add ipAddress='x'/></ipSecurity>"), "", "");
+    assert!(text.unwrap_err().contains("--> host.config:1:"));
+}
+
+#[test]
+fn folders_count_in_their_order_whatever_file_speaks_of_them() {
+    let unlisted = |allow: bool| format!("<ipSecurity allowUnlisted='{allow}'/>");
+    let own = |allow: bool| server(&format!("<security>{}</security>", unlisted(allow)));
+    let of = |path: &str, allow: bool| location(&format!("path='{path}'"), &unlisted(allow));
+    let allowed = |host: &str, site: &str, app: &str| {
+        served(host, site, app).unwrap().security.addresses.allow_unlisted
+    };
+    // The administrator speaks of the application, the site's file of the site: the application is closed.
+    assert!(!allowed(&of("Shop/api/v2", false), &own(true), ""));
+    assert!(!allowed(&of("Shop/api/v2", false), &of("api", true), ""));
+    assert!(allowed(&of("Shop/api", false), &of("api/v2", true), ""));
+    // Both speak of the same folder: the inner file counts.
+    assert!(allowed(&of("Shop", false), &own(true), ""));
+    assert!(allowed(&of("Shop/api/v2", false), "", &own(true)));
+    // Wherever in the file it stands.
+    let deeper_first = of("Shop/api", false) + &of("Shop", true);
+    assert!(!allowed(&deeper_first, "", ""));
+}
+
+#[test]
+fn what_the_server_locks_cannot_be_said_elsewhere() {
+    let declared = "<configSections><sectionGroup name='system.webServer'><sectionGroup name='security'>\
+         <sectionGroup name='authentication'>\
+         <section name='windowsAuthentication' overrideModeDefault='Deny'/></sectionGroup>\
+         <section name='authorization' overrideModeDefault='Allow'/></sectionGroup>\
+         <section name='webSocket' overrideModeDefault='Deny'/></sectionGroup></configSections>";
+    let own = server(&format!("<security>{}<authorization/></security><webSocket/>", windows(true)));
+    let text = served(declared, "", &own).unwrap_err();
+    assert!(text.contains("windowsAuthentication is locked") && text.contains("at host.config:1"), "{text}");
+    assert_eq!(text.matches("is locked").count(), 1, "{text}");
+    // The server's file itself may, and it may let others.
+    let here = declared.to_owned() + &location("path='Shop/api/v2'", &windows(true));
+    assert_eq!(served(&here, "", "").unwrap().authentication.windows, Some(true));
+    for (attributes, open) in [
+        ("path='Shop' overrideMode='Allow'", true),
+        ("path='' overrideMode='Allow'", true),
+        ("path='Other' overrideMode='Allow'", false),
+        ("path='Shop/api/v2/admin' overrideMode='Allow'", false),
+        ("path='Shop'", false),
+    ] {
+        let unlocked = declared.to_owned() + &location(attributes, &windows(false));
+        let read = served(&unlocked, "", &own);
+        assert_eq!(read.is_ok(), open, "{attributes}");
+        assert!(read.is_err() || read.unwrap().authentication.windows == Some(true), "{attributes}");
+    }
+    // Nor can a file below unlock what it may not set.
+    let own = location("path='.' overrideMode='Allow'", &windows(true));
+    assert!(served(declared, &own, "").is_err() && served(declared, "", &own).is_err());
+}
+
+#[test]
+fn paths_inside_the_app_differ_in_who_may_send_requests() {
+    let deny = |user: &str| format!("<authorization><add accessType='Deny' users='{user}'/></authorization>");
+    let users = |config: &WebConfig, path: &str| -> Vec<String> {
+        let part = config.parts.iter().find(|part| part.path == path).unwrap();
+        let denied = part.security.authorization.iter().filter(|rule| !rule.allow);
+        denied.flat_map(|rule| rule.users.clone()).collect()
+    };
+    let host = location("path='Shop/api/v2/admin'", &(deny("host") + &windows(true)));
+    let site = location("path='api/v2/Admin/Secret'", &deny("site"));
+    let app = [
+        server(&format!("<security>{}</security>", deny("everywhere"))),
+        location("path='admin/secret/deep'", "<authorization><clear/></authorization>"),
+        location("path='\\Admin\\'", &deny("app")),
+        location("path='administration'", &windows(true)),
+    ];
+    let config = served(&host, &site, &app.concat()).unwrap();
+    let paths: Vec<&str> = config.parts.iter().map(|part| part.path.as_str()).collect();
+    assert_eq!(paths, ["admin", "admin/secret", "admin/secret/deep", "administration"]);
+    assert_eq!(users(&config, "admin"), ["everywhere", "host", "app"]);
+    assert_eq!(users(&config, "admin/secret"), ["everywhere", "host", "app", "site"]);
+    assert_eq!(users(&config, "admin/secret/deep"), ["*"], "cleared, so nobody is allowed");
+    assert_eq!(users(&config, "administration"), ["everywhere"]);
+    assert_eq!(config.parts[2].authentication.windows, Some(true));
+    assert_eq!(config.authentication.windows, None);
+    // A lock for a path counts for that path.
+    let locked = location("path='Shop/api/v2/admin' overrideMode='Deny'", &deny("host"));
+    let own = |path: &str| location(&format!("path='{path}'"), &deny("app"));
+    for (path, open) in [("admin", false), ("admin/x", false), ("other", true)] {
+        assert_eq!(served(&locked, "", &own(path)).is_ok(), open, "{path}");
+    }
+}
+
+#[test]
+fn paths_that_close_nothing_are_refused() {
+    let closed = "<authorization><clear/></authorization>";
+    let one = |path: &str| {
+        let text = format!("<configuration>{}</configuration>", location(&format!("path='{path}'"), closed));
+        read("f", text.as_bytes()).map_err(|problems| problems.render())
+    };
+    for path in ["a*", "a?b", "a%20b", "a/../b", "a//b"] {
+        let text = one(path).unwrap_err();
+        assert!(text.contains("means no path of the app") && text.contains("f:1:"), "{path}: {text}");
+    }
+    let long = ["a/".repeat(40), "a".repeat(300)];
+    assert!(long.iter().all(|path| one(path).unwrap_err().contains("longer than 255 bytes")));
+    let many: String = (0..120).map(|n| location(&format!("path='p{n}'"), closed)).collect();
+    let text = read("f", format!("<configuration>{many}</configuration>").as_bytes()).unwrap_err().render();
+    assert!(text.contains("more than 100 paths") && text.matches("error:").count() == 1, "{text}");
+    let wrong = location("path='a'", "<access sslFlags='x'/>") + &location("path='a/b'", closed);
+    let text = read("f", format!("<configuration>{wrong}</configuration>").as_bytes()).unwrap_err().render();
+    assert_eq!(text.matches("error:").count(), 1, "told once: {text}");
+}

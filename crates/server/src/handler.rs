@@ -105,6 +105,9 @@ pub struct Client {
     pub local: Option<SocketAddr>,
     /// What TLS agreed on; `None` = it is not encrypted.
     pub tls: Option<Arc<TlsInfo>>,
+    /// Requests of several clients may come on it side by side, as with HTTP/2 through a proxy: it proves nothing of the
+    /// next request.
+    pub several: bool,
 }
 
 /// Facts of a connection that do not change.
@@ -123,18 +126,26 @@ pub struct ConnectionInfo {
     pub local: Option<SocketAddr>,
     /// What TLS agreed on; `None` = it is not encrypted.
     pub tls: Option<Arc<TlsInfo>>,
+    /// See [`Client::several`].
+    pub several: bool,
     /// The ways that its requests have taken to other workers.
     pub(crate) relays: Relays,
 }
 
 impl ConnectionInfo {
     pub(crate) fn new(id: u64, started_ns: i64, client: Client) -> Self {
-        let Client { listener, remote, local, tls } = client;
-        Self { id, started_ns, listener, remote, local, tls, relays: Relays::default() }
+        let Client { listener, remote, local, tls, several } = client;
+        Self { id, started_ns, listener, remote, local, tls, several, relays: Relays::default() }
     }
 
     /// What of it another worker must know to answer the client's requests.
     pub fn client(&self) -> Client {
-        Client { listener: self.listener, remote: self.remote, local: self.local, tls: self.tls.clone() }
+        Client {
+            listener: self.listener,
+            remote: self.remote,
+            local: self.local,
+            tls: self.tls.clone(),
+            several: self.several,
+        }
     }
 }

@@ -24,6 +24,7 @@ LayoutChecks.Add(checks);
 PathChecks.Add(checks);
 HeaderChecks.Add(checks);
 RequestChecks.Add(checks);
+UserChecks.Add(checks);
 FeatureChecks.Add(checks);
 OutputChecks.Add(checks);
 FlushChecks.Add(checks);

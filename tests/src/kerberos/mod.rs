@@ -1,5 +1,6 @@
 //! A Kerberos realm of a test's own: a real key server on loopback, with users, services and tickets.
 
+mod tickets;
 mod tokens;
 
 pub use tokens::{Mechanism, Tokens};
@@ -118,6 +119,32 @@ impl Realm {
         cache
     }
 
+    /// Gets a ticket for a user and for `HTTP/localhost` that is good for these seconds, though the client takes it for longer.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn sign_in_for(&self, user: &str, seconds: u32) -> String {
+        let cache = self.sign_in(user, &["-l", &format!("{seconds}s")]);
+        let mut tool = tool_in(self.folder.path(), "kvno");
+        run(tool.arg("HTTP/localhost").env("KRB5CCNAME", &cache));
+        tickets::seem_to_last(&cache);
+        cache
+    }
+
+    /// Has a client believe that its clock is so many seconds behind.
+    pub fn set_back_clock(&self, cache: &str, seconds: u32) {
+        tickets::set_back_clock(cache, seconds);
+    }
+
+    /// A configuration for a host that tolerates a difference of its clock of one second only.
+    pub fn strict(&self) -> PathBuf {
+        let path = self.path("strict.conf");
+        let text = fs::read_to_string(self.path("krb5.conf")).expect("the file is there");
+        let text = text.replace("[libdefaults]\n", "[libdefaults]\n clockskew = 1\n");
+        fs::write(&path, text).expect("the folder is writable");
+        path
+    }
+
     /// What programs need to know of the realm.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.path(name).display().to_string();
@@ -136,11 +163,15 @@ impl Realm {
     }
 
     /// Has a host use this realm and the keys of a file.
-    pub fn host_with(&self, mut builder: HostBuilder, keytab: &Path) -> HostBuilder {
-        for (name, value) in self.environment() {
-            builder = builder.env(name, &value);
-        }
+    pub fn host_with(&self, builder: HostBuilder, keytab: &Path) -> HostBuilder {
+        let builder = self.known_to(builder);
         builder.flag("--keytab").flag(&keytab.display().to_string()).flag("--realm").flag(&self.name)
+    }
+
+    /// Has a host's environment tell of this realm, and nothing else.
+    pub fn known_to(&self, builder: HostBuilder) -> HostBuilder {
+        let variables = self.environment().into_iter();
+        variables.fold(builder, |builder, (name, value)| builder.env(name, &value))
     }
 
     /// A `curl` with a user's ticket; `cache` is what [`Realm::sign_in`] gave.

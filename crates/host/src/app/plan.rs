@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mews_model::HostingModel;
-use mews_model::authentication::Schemes;
+use mews_model::authentication::{Policy, SignInSettings};
 use mews_model::environment::{Changes, Inherited, Parts, app_environment};
 use mews_model::lifecycle::Limits;
 use mews_model::web_config::{self, WebConfig};
@@ -16,7 +16,7 @@ use super::rules;
 use super::settings;
 use super::site::{Base, Place, ResolveError, SiteOptions};
 use crate::control::{
-    AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
+    AccessRules, AppSpec, Authentication, ConfiguredVariables, Launch, ProcessSpec, SiteRules, StdoutLog,
 };
 use crate::isolation::Isolated;
 use crate::worker::in_process::launch::server_assembly;
@@ -190,13 +190,14 @@ fn app_spec(base: &Base, options: &SiteOptions, folder: &Path) -> AppSpec {
     }
 }
 
-/// What the app is told of its schemes.
+/// What the app is told of its schemes: that users can sign in, if they can anywhere.
 fn authentication(config: &WebConfig) -> Authentication {
-    let schemes = Schemes::of(config);
+    let access = AccessRules::of(config, SignInSettings::default());
+    let windows = |policy: &Policy| policy.schemes.windows.is_some() || policy.schemes.certificates.is_some();
     Authentication {
-        anonymous: schemes.anonymous,
-        windows: schemes.windows.is_some() || schemes.certificates.is_some(),
-        basic: schemes.basic.is_some(),
+        anonymous: access.policy.schemes.anonymous,
+        windows: access.policies().any(windows),
+        basic: access.policies().any(|policy| policy.schemes.basic.is_some()),
     }
 }
 

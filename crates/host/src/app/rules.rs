@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use mews_model::authentication::{Gate, Schemes};
 use mews_model::environment::{Inherited, detailed_errors};
 use mews_model::web_config::{ErrorMode, WebConfig};
 
@@ -25,13 +24,7 @@ pub(super) fn site(
     let Some(config) = config else {
         return SiteRules { answers, compression: site, https, ..SiteRules::default() };
     };
-    let security = &config.security;
-    let access = AccessRules {
-        schemes: Schemes::of(config),
-        gate: Gate { addresses: security.addresses.clone(), access: security.access },
-        authorization: security.authorization.clone(),
-        settings: options.sign_in.clone(),
-    };
+    let access = AccessRules::of(config, options.sign_in.clone());
     SiteRules {
         filtering: config.request_filtering.clone(),
         rewrite: config.rewrite.clone(),

@@ -4,9 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use mews_model::authentication::{Schemes, SignInSettings};
+use mews_model::authentication::{Policy, SignInSettings};
 use mews_model::environment::Inherited;
-use mews_model::server_config::{Application, Isolation, Pool, Site as ConfiguredSite};
+use mews_model::server_config::{
+    Application, Inherited as ServerRules, Isolation, Pool, Site as ConfiguredSite,
+};
 use mews_model::web_config::{self, Layer, LayerKind, Problems, WebConfig};
 use mews_model::{Failure, HostingModel, StatusCode};
 
@@ -18,7 +20,7 @@ use super::plan::{self, Plan};
 use super::rules;
 use super::runtime_config;
 use super::watch::Watch;
-use crate::control::{AnswerRules, Launch};
+use crate::control::{AccessRules, AnswerRules, Launch};
 use crate::edge::EdgeSpec;
 
 /// What is said about an application outside of its folder.
@@ -42,6 +44,8 @@ pub(crate) struct SiteOptions {
     pub(crate) edge: EdgeSpec,
     /// Variables for the worker and the app.
     pub(crate) variables: Vec<(String, String)>,
+    /// What the server's own file says about who may send requests to it.
+    pub(crate) server: Option<ServerRules>,
     /// The folders of the applications above it in its site, the outermost first, and its path below each.
     pub(crate) above: Vec<(PathBuf, String)>,
     /// Its place among sites and pools; made up from the app's name when `None`.
@@ -125,6 +129,26 @@ pub(super) fn other(code: StatusCode, cause: impl Into<String>, cure: impl Into<
     ResolveError::Other(Box::new(Failure::new(code, cause).with_cure(cure)))
 }
 
+/// That there is a way to send requests to each path.
+fn can_be_used(config: &WebConfig, name: &str) -> Result<(), ResolveError> {
+    let closed = |policy: &Policy| !policy.schemes.anonymous && !policy.schemes.any();
+    let access = AccessRules::of(config, SignInSettings::default());
+    let part = access.parts.iter().find(|(_, policy)| closed(policy)).map(|(path, _)| path);
+    let place = match part {
+        Some(path) => format!(" for '{path}'"),
+        None if closed(&access.policy) => String::new(),
+        None => return Ok(()),
+    };
+    Err(other(
+        StatusCode::BAD_CONFIGURATION,
+        format!(
+            "{name} disables anonymousAuthentication and enables no scheme that users could sign in with{place}."
+        ),
+        "Enable windowsAuthentication, basicAuthentication or iisClientCertificateMappingAuthentication; or \
+         anonymousAuthentication, if the app may be used without signing in.",
+    ))
+}
+
 /// What a folder says, before the command line is laid over it.
 pub(super) struct Base {
     /// What to start.
@@ -176,6 +200,7 @@ impl Site {
             path: application.physical_path.clone(),
             hosting_model: application.hosting_model,
             variables: pool.environment.clone(),
+            server: application.inherited.clone(),
             above: above(site, application),
             place: Some(place),
             isolation: pool.isolation.clone(),
@@ -247,12 +272,14 @@ impl Site {
     }
 
     fn base(&self, folder: &Path, inherited: &Inherited) -> Result<Base, ResolveError> {
-        let plain = |dll: PathBuf, warnings| Base {
-            launch: Launch::Dll(dll.clone()),
-            dll: Some(dll),
-            model: HostingModel::InProcess,
-            config: None,
-            warnings,
+        let plain = |dll: PathBuf, warnings| {
+            Ok(Base {
+                launch: Launch::Dll(dll.clone()),
+                dll: Some(dll),
+                model: HostingModel::InProcess,
+                config: self.unconfigured()?,
+                warnings,
+            })
         };
         if let Some(dll) = &self.dll {
             if !dll.is_file() {
@@ -264,10 +291,10 @@ impl Site {
                 warnings
                     .push(format!("{} is not read, since the app's .dll was named", web_config.display()));
             }
-            return Ok(plain(dll.clone(), warnings));
+            return plain(dll.clone(), warnings);
         }
         match folder::look(folder).map_err(ResolveError::Other)? {
-            Found::App { dll } => Ok(plain(dll, Vec::new())),
+            Found::App { dll } => plain(dll, Vec::new()),
             Found::Configured { web_config } => self.configured(folder, &web_config, inherited),
         }
     }
@@ -279,7 +306,8 @@ impl Site {
         })?;
         let name = path.to_string_lossy();
         let parents = self.parent_files();
-        let mut layers: Vec<Layer<'_>> = parents.iter().map(ParentFile::layer).collect();
+        let mut layers: Vec<Layer<'_>> = self.inherited_layer().collect();
+        layers.extend(parents.iter().map(ParentFile::layer));
         layers.push(Layer { file: &name, bytes: &bytes, kind: LayerKind::App });
         let (config, diagnostics) = web_config::read_layers(&layers).map_err(ResolveError::WebConfig)?;
         let warnings: Vec<String> = diagnostics.iter().map(mews_model::Diagnostic::one_line).collect();
@@ -290,17 +318,7 @@ impl Site {
                 "Publish the app again; or name its .dll instead of the folder.",
             ));
         };
-        let schemes = Schemes::of(&config);
-        if !schemes.anonymous && !schemes.any() {
-            return Err(other(
-                StatusCode::BAD_CONFIGURATION,
-                format!(
-                    "{name} disables anonymousAuthentication and enables no scheme that users could sign in with."
-                ),
-                "Enable windowsAuthentication, basicAuthentication or iisClientCertificateMappingAuthentication; or \
-                 anonymousAuthentication, if the app may be used without signing in.",
-            ));
-        }
+        can_be_used(&config, &name)?;
         let launcher = web_config::launcher(module, |variable| inherited.get(variable).map(str::to_owned));
         let model = module.hosting_model.unwrap_or(HostingModel::OutOfProcess);
         let dll = launch::check(folder, &launcher, self.options.hosting_model.unwrap_or(model));
@@ -315,6 +333,19 @@ impl Site {
             warnings,
             config: Some(config),
         })
+    }
+
+    /// What counts for an app that has no `web.config`: that the server's file says who may send requests to it.
+    fn unconfigured(&self) -> Result<Option<WebConfig>, ResolveError> {
+        let layers: Vec<Layer<'_>> = self.inherited_layer().collect();
+        let Some(layer) = layers.first() else { return Ok(None) };
+        let (config, _) = web_config::read_layers(&layers).map_err(ResolveError::WebConfig)?;
+        can_be_used(&config, layer.file)?;
+        Ok(Some(config))
+    }
+
+    fn inherited_layer(&self) -> impl Iterator<Item = Layer<'_>> {
+        self.options.server.iter().map(ServerRules::layer)
     }
 
     /// The files of the applications above this one in its site, the outermost first. One that cannot be read says

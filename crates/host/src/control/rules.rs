@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use mews_model::authentication::{Gate, Schemes, SignInSettings};
+use mews_model::authentication::{Policy, SignInSettings};
 use mews_model::compression::Compression;
 use mews_model::filtering::RequestFiltering;
 use mews_model::rewrite::RewriteConfig;
 use mews_model::server_config::{Hsts, HttpsRedirect};
-use mews_model::web_config::{AuthorizationRule, HttpErrors};
+use mews_model::web_config::{HttpErrors, Part, WebConfig};
 use mews_server::HttpsPorts;
 use serde::{Deserialize, Serialize};
 
@@ -42,23 +42,33 @@ pub(crate) struct HttpsRules {
 /// Who may send requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessRules {
-    /// How users sign in.
-    pub(crate) schemes: Schemes,
-    /// `ipSecurity` and `access`.
-    pub(crate) gate: Gate,
-    /// `authorization`.
-    pub(crate) authorization: Vec<AuthorizationRule>,
+    /// To all of the app.
+    pub(crate) policy: Policy,
+    /// To paths inside it, without slashes at their ends, in place of that.
+    pub(crate) parts: Vec<(String, Policy)>,
     /// Where the keys are and how names look.
     pub(crate) settings: SignInSettings,
 }
 
 impl AccessRules {
+    /// What a file asks for.
+    pub(crate) fn of(config: &WebConfig, settings: SignInSettings) -> Self {
+        let part = |part: &Part| (part.path.clone(), Policy::of(&part.authentication, &part.security));
+        Self {
+            policy: Policy::of(&config.authentication, &config.security),
+            parts: config.parts.iter().map(part).collect(),
+            settings,
+        }
+    }
+
+    /// That of the app and those of the paths inside it.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&self.policy).chain(self.parts.iter().map(|(_, policy)| policy))
+    }
+
     /// Whether requests must be looked at.
     pub(crate) fn is_needed(&self) -> bool {
-        !self.schemes.anonymous
-            || self.schemes.any()
-            || !self.gate.is_open()
-            || !self.authorization.is_empty()
+        self.policies().any(Policy::is_needed)
     }
 }
 

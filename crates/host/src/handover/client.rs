@@ -16,6 +16,8 @@ pub(crate) struct ClientSpec {
     remote: Option<SocketAddr>,
     local: Option<SocketAddr>,
     tls: Option<TlsSpec>,
+    /// Requests of several clients may come on its connection.
+    several: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +44,13 @@ impl From<Client> for ClientSpec {
             end_point: tls.end_point().map(|bytes| STANDARD.encode(bytes)),
             legs_ns: tls.legs_ns,
         });
-        Self { listener: client.listener, remote: client.remote, local: client.local, tls }
+        Self {
+            listener: client.listener,
+            remote: client.remote,
+            local: client.local,
+            tls,
+            several: client.several,
+        }
     }
 }
 
@@ -61,7 +69,7 @@ impl From<ClientSpec> for Client {
                 legs_ns: tls.legs_ns,
             })
         });
-        Self { listener: spec.listener, remote: spec.remote, local: spec.local, tls }
+        Self { listener: spec.listener, remote: spec.remote, local: spec.local, tls, several: spec.several }
     }
 }
 
@@ -85,6 +93,7 @@ mod tests {
             remote: Some("[2001:db8::1]:9".parse().unwrap()),
             local: Some("192.0.2.1:443".parse().unwrap()),
             tls: Some(Arc::new(tls)),
+            several: true,
         };
         for client in [client, Client::default()] {
             let crossed = serde_json::to_vec(&ClientSpec::from(client.clone())).unwrap();

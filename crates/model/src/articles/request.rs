@@ -25,6 +25,19 @@ pub(super) const ROWS: &[Status] = &[
         never: None,
     },
     Status {
+        code: StatusCode::NOT_AUTHORIZED,
+        title: "Not authorized",
+        cause: "The signed-in user may not send this request.",
+        cure: "Sign in as somebody else, or change the rules under system.webServer/security/authorization.",
+        when: &[
+            "A rule of `security/authorization` denies the signed-in user, or no rule allows them. As on IIS, the answer asks \
+             for other credentials.",
+        ],
+        more: ACCESS,
+        see: &["403", "system.webServer/security/authorization"],
+        never: None,
+    },
+    Status {
         code: StatusCode::LOGON_FAILED,
         title: "Sign-in failed",
         cause: "The credentials that came with the request were not accepted.",
@@ -63,11 +76,14 @@ pub(super) const ROWS: &[Status] = &[
     Status {
         code: StatusCode::FORBIDDEN,
         title: "Not allowed",
-        cause: "This user may not send this request.",
-        cure: "Sign in as somebody else, or change the rules under system.webServer/security/authorization.",
-        when: &["A rule of `security/authorization` denies the user, or no rule allows them."],
+        cause: "This client may not send this request.",
+        cure: "Change the rules under system.webServer/security/authorization, or enable a scheme to sign in with.",
+        when: &[
+            "A rule of `security/authorization` denies the client, or no rule allows them, and there is no scheme to sign in \
+             with as somebody else.",
+        ],
         more: ACCESS,
-        see: &["401.2", "system.webServer/security/authorization"],
+        see: &["401", "system.webServer/security/authorization"],
         never: None,
     },
     Status {

@@ -14,11 +14,11 @@ pub enum Verdict {
     Forbidden,
 }
 
-/// Asks the rules: the first that fits decides; without rules everybody is allowed, and with rules of which none fits,
-/// nobody is.
+/// Asks the rules as IIS does: those that deny first, wherever they stand, so that no file below can allow what one above
+/// denies. Without rules everybody is allowed, and with rules of which none fits, nobody is.
 pub fn authorize(rules: &[AuthorizationRule], user: Option<&Identity>, method: &str) -> Verdict {
-    let fits = |rule: &&AuthorizationRule| fits(rule, user, method);
-    let allowed = rules.is_empty() || rules.iter().find(fits).is_some_and(|rule| rule.allow);
+    let says = |allow| rules.iter().any(|rule| rule.allow == allow && fits(rule, user, method));
+    let allowed = rules.is_empty() || (!says(false) && says(true));
     match (allowed, user) {
         (true, _) => Verdict::Allowed,
         (false, None) => Verdict::SignIn,
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_fits_decides() {
+    fn what_is_denied_cannot_be_allowed() {
         let alice = Identity {
             scheme: Scheme::Negotiate,
             name: "SHOP\\alice".to_owned(),
@@ -75,5 +75,8 @@ mod tests {
         assert_eq!(authorize(&rules, Some(&bob), "GET"), Verdict::Forbidden, "no rule fits");
         assert_eq!(authorize(&[], None, "GET"), Verdict::Allowed);
         assert_eq!(authorize(&[rule(true, "", "STAFF", "")], Some(&bob), "GET"), Verdict::Allowed);
+        let everybody_but_bob = [rule(true, "*", "", ""), rule(false, "shop\\bob", "", "")];
+        assert_eq!(authorize(&everybody_but_bob, Some(&alice), "GET"), Verdict::Allowed);
+        assert_eq!(authorize(&everybody_but_bob, Some(&bob), "GET"), Verdict::Forbidden);
     }
 }

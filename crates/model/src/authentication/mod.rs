@@ -11,6 +11,7 @@
 //! | `name` | the forms of a user's name |
 //! | `logon_info` | what Active Directory says of a user in a ticket |
 //! | `certificates` | users for client certificates |
+//! | `policy` | what counts for an app, and what for paths inside it |
 //! | `settings` | keys and names, as the host's administrator has them |
 //! | `authorization` | the rules about users and roles |
 
@@ -22,6 +23,7 @@ mod handshake;
 mod identity;
 mod logon_info;
 mod name;
+mod policy;
 mod schemes;
 mod settings;
 #[cfg(test)]
@@ -35,5 +37,6 @@ pub use handshake::{HANDSHAKE_LIMIT, Handshakes, Outcome, Proved, Step};
 pub use identity::{Group, Identity, Scheme};
 pub use logon_info::LogonInfo;
 pub use name::{NameForm, Names};
+pub use policy::{Parts, Policy};
 pub use schemes::{Offer, Schemes, Windows};
 pub use settings::{DEFAULT_SERVICE, SignInSettings};

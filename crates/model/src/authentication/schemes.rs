@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::credentials::WindowsScheme;
-use crate::web_config::{BasicAuthentication, CertificateMapping, TokenChecking, WebConfig};
+use crate::web_config::{
+    Authentication, BasicAuthentication, CertificateMapping, Security, TokenChecking, WindowsAuthentication,
+};
 
 /// The schemes of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,14 +55,13 @@ impl Default for Schemes {
 
 impl Schemes {
     /// What a file asks for. Anonymous is on unless it is turned off, as IIS has it.
-    pub fn of(config: &WebConfig) -> Self {
-        let enabled = &config.authentication;
+    pub fn of(enabled: &Authentication, security: &Security) -> Self {
         let on = |set: Option<bool>| set == Some(true);
         Self {
             anonymous: enabled.anonymous != Some(false),
-            windows: on(enabled.windows).then(|| Windows::of(config)),
-            basic: on(enabled.basic).then(|| config.security.basic.clone()),
-            certificates: on(enabled.client_certificate).then(|| config.security.certificates.clone()),
+            windows: on(enabled.windows).then(|| Windows::of(&security.windows)),
+            basic: on(enabled.basic).then(|| security.basic.clone()),
+            certificates: on(enabled.client_certificate).then(|| security.certificates.clone()),
         }
     }
 
@@ -86,8 +87,7 @@ impl Schemes {
 }
 
 impl Windows {
-    fn of(config: &WebConfig) -> Self {
-        let given = &config.security.windows;
+    fn of(given: &WindowsAuthentication) -> Self {
         let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
         let mut offered = Vec::new();
         for provider in &given.providers {
@@ -125,22 +125,20 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web_config::Authentication;
 
     const ALL: Offer = Offer { ntlm: true, own_connection: true, passwords: true };
 
-    fn config(providers: &[&str]) -> WebConfig {
-        let mut config = WebConfig::default();
-        config.authentication =
-            Authentication { windows: Some(true), basic: Some(true), ..config.authentication };
-        config.security.windows.providers = providers.iter().map(|&name| name.to_owned()).collect();
-        config.security.basic.realm = "a \"b\"\r\n".to_owned();
-        config
+    fn schemes(providers: &[&str]) -> Schemes {
+        let enabled = Authentication { windows: Some(true), basic: Some(true), ..Authentication::default() };
+        let mut security = Security::default();
+        security.windows.providers = providers.iter().map(|&name| name.to_owned()).collect();
+        security.basic.realm = "a \"b\"\r\n".to_owned();
+        Schemes::of(&enabled, &security)
     }
 
     #[test]
     fn what_is_offered_depends_on_the_connection() {
-        let schemes = Schemes::of(&config(&["Negotiate", "NTLM"]));
+        let schemes = schemes(&["Negotiate", "NTLM"]);
         assert!(schemes.anonymous);
         let basic = "Basic realm=\"a b\", charset=\"UTF-8\"";
         assert_eq!(schemes.challenges(ALL), ["Negotiate", "NTLM", basic]);
@@ -157,7 +155,7 @@ mod tests {
             (&["ntlm"], &["NTLM"], true),
             (&["Other"], &[], false),
         ] {
-            let windows = Schemes::of(&config(providers)).windows.unwrap();
+            let windows = schemes(providers).windows.unwrap();
             assert_eq!(
                 (windows.offered.as_slice(), windows.ntlm),
                 (&*offered.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), ntlm)

@@ -19,13 +19,12 @@ pub(crate) use address::{covers, overlap};
 pub use endpoint::{Endpoint, Listener};
 pub use host::named_by;
 pub use path::{Target, split_target};
-pub(crate) use tree::fold;
 pub use tree::{MOST_SEGMENT_BYTES, MOST_SEGMENTS};
+pub(crate) use tree::{Tree, fold};
 
 use serde::{Deserialize, Serialize};
 
 use crate::server_config::{Binding, ServerConfig, Site};
-use tree::Tree;
 
 /// Finds sites and applications. Indices are those of the configuration's lists.
 #[derive(Clone, Debug)]

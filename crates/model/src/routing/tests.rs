@@ -22,6 +22,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
         pool: "p".to_owned(),
         hosting_model: None,
         authentication: None,
+        inherited: None,
     });
     Site {
         name: name.to_owned(),

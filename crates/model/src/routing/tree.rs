@@ -9,7 +9,7 @@ pub const MOST_SEGMENT_BYTES: usize = 255;
 
 /// See the module's documentation. The first node is the path `/`.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
 }
 
@@ -24,7 +24,7 @@ struct Node {
 }
 
 impl Tree {
-    pub(super) fn new(paths: &[String]) -> Self {
+    pub(crate) fn new(paths: &[String]) -> Self {
         let mut all: Vec<(usize, String)> =
             paths.iter().enumerate().map(|(at, path)| (at, fold(path))).collect();
         // Shorter paths first, so that a new node inherits from what is above it.
@@ -67,7 +67,7 @@ impl Tree {
     }
 
     /// The application for a path.
-    pub(super) fn find(&self, path: &[u8]) -> usize {
+    pub(crate) fn find(&self, path: &[u8]) -> usize {
         if self.nodes.len() > 1 {
             let mut walk = Walk { tree: self, node: 0, depth: 0, empty: [0; MOST_SEGMENTS + 1], beyond: 0 };
             path::segments(path, |segment| walk.step(segment));

@@ -91,6 +91,7 @@ impl ApplicationDraft {
             pool: String::new(),
             hosting_model: None,
             authentication: None,
+            inherited: None,
         };
         let path = Placed { value: "/".to_owned(), at };
         Self { application, path, physical_path: None, pool: None }

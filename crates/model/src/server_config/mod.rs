@@ -6,6 +6,7 @@
 //! | `binding` | where a site listens, and for which host names |
 //! | `pool` | an application pool: when it starts, idles, recycles and gives up |
 //! | `identity` | as whom a pool runs and what it may use up |
+//! | `inherited` | what IIS's file says about who may send requests |
 //! | `access_log` | a site's access log |
 //! | `limits` | what clients of a site may ask of its connections |
 //! | `hosting` | which applications can run in one pool |
@@ -22,6 +23,7 @@ mod draft;
 mod hosting;
 mod https;
 mod identity;
+mod inherited;
 mod limits;
 mod mews_toml;
 mod pool;
@@ -37,6 +39,7 @@ pub use binding::{Binding, HostName};
 pub use hosting::pool_conflict;
 pub use https::{Hsts, HttpsRedirect};
 pub use identity::Isolation;
+pub use inherited::Inherited;
 pub use limits::ConnectionLimits;
 pub use mews_toml::reference as mews_toml_reference;
 pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};

@@ -95,7 +95,7 @@ pub fn read(bytes: &[u8], surroundings: Surroundings<'_>) -> Result<Loaded, Box<
                 let mut report = Report::new(std::slice::from_ref(&source));
                 match server_file::read(&source, &mut report) {
                     Ok(tree) => {
-                        let draft = application_host::read(&tree, surroundings, &mut report);
+                        let draft = application_host::read(&tree, bytes, surroundings, &mut report);
                         finish(draft, report, notice, &source)
                     }
                     Err(problem) => broken(source, *problem),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AccessLog, Binding, ConnectionLimits, HostName, Hsts, HttpsRedirect};
+use super::{AccessLog, Binding, ConnectionLimits, HostName, Hsts, HttpsRedirect, Inherited};
 use crate::HostingModel;
 use crate::authentication::SignInSettings;
 use crate::compression::Compression;
@@ -100,4 +100,6 @@ pub struct Application {
     pub hosting_model: Option<HostingModel>,
     /// In place of the site's.
     pub authentication: Option<SignInSettings>,
+    /// What the server's file says about who may send requests; its `web.config` is laid over that.
+    pub inherited: Option<Inherited>,
 }

@@ -1,17 +1,19 @@
 //! An app's `web.config`: what it says, typed, with every problem told at once.
 //!
 //! Bytes become text (`decode`), a tree of XML (`xml`), the table's elements with the values given (`walk`,
-//! `tree`; several files are merged there), and at last values (`values`). The table in `schema` says what may
+//! `tree`; several files are laid over each other by `scopes` and `merge`), and at last values (`values`). The table in `schema` says what may
 //! stand where. No file is read here.
 
 pub(crate) mod decode;
 pub(crate) mod hints;
 pub(crate) mod kinds;
 mod layers;
+mod merge;
 mod problems;
 mod reference;
 pub(crate) mod report;
 mod schema;
+pub(crate) mod scopes;
 pub(crate) mod server_file;
 pub(crate) mod tree;
 mod values;
@@ -28,6 +30,6 @@ pub use values::{
     Access, AddressRule, ApplicationInitialization, AspNetCore, Authentication, AuthorizationRule,
     BasicAuthentication, CertificateMapping, CertificateRule, DEFAULT_CONTENT_LENGTH, DenyAction, ErrorMode,
     ErrorPage, ExistingResponse, HandlerMapping, HandlerSettings, HttpErrors, InitializationPage, IpSecurity,
-    Launcher, ManyToOneMapping, Modules, OneToOneMapping, ResponseMode, Security, TokenChecking, WebConfig,
-    WebSocket, WindowsAuthentication, launcher,
+    Launcher, ManyToOneMapping, Modules, OneToOneMapping, Part, ResponseMode, Security, TokenChecking,
+    WebConfig, WebSocket, WindowsAuthentication, launcher,
 };

@@ -27,7 +27,8 @@ that was inherited, and `clear` takes away all of them. A second entry with the 
 
 const LOCATIONS: &str = "\
 A sub-application inherits what the files above it say; its own file counts over them, and the innermost `location`
-over the outer ones. A `location` with another path than the app's own folder cannot apply to a part of an app: it is
+over the outer ones. In a `location` for a path inside the app the sections count that say who may send requests
+(`security/access`, `authentication`, `authorization`, `ipSecurity`); others cannot differ below a part of an app: they are
 checked and warned about.
 
 ";
@@ -46,9 +47,14 @@ named in a warning with what to do instead. `mews check FILE` tells all of it wi
 - IIS keeps certificates in the store of Windows. Here each https binding names its certificate's file with
   `certificateFile` (and `keyFile` or `passwordFile`), which only Mews reads.
 - A virtual directory other than `/` is not served: an ASP.NET Core app serves its files itself.
-- Sections of `system.webServer`, also in a `location`, are not applied: each application has its own `web.config` for
-  them. What restricts access there is an error, so that nothing that was closed is opened. One section counts:
-  `security/access sslFlags` in the `location` of a whole site, which asks for client certificates.
+- Of `system.webServer`, also in a `location`, the sections count that say who may send requests: `security/access`,
+  `security/ipSecurity`, `security/authorization` and those of `security/authentication` ([web.config](web-config.md) has
+  their tables). A `location` is for the whole server, a site (`Shop`), an application (`Shop/api`) or a path inside one
+  (`Shop/api/admin`); a `web.config` is laid over what is said for the folders above it. Sections that are locked
+  (`overrideModeDefault=\"Deny\"` in `configSections`, `overrideMode=\"Deny\"` at a `location`) may not stand in a
+  `web.config`, unless a `location` with `overrideMode=\"Allow\"` holds them. `sslFlags` of a site also decides whether its
+  clients are asked for certificates.
+- The other sections are not applied, which a warning says: what matters goes into each `web.config`.
 - `system.webServer` and its `location` elements may otherwise stay as they are.
 
 ";

@@ -104,6 +104,10 @@ impl<'a> Report<'a> {
             self.more = true;
             return;
         }
+        // What counts for several paths is looked at for each.
+        if self.found.iter().any(|(place, problem)| *place == at && problem.message == message) {
+            return;
+        }
         let Some(source) = self.sources.get(at.layer) else { return };
         let diagnostic = match severity {
             Severity::Error => source.error(at.start..at.end, message),

@@ -1,13 +1,18 @@
-//! An `applicationHost.config` as a tree: sites and pools by their table, and what else counts in it.
+//! An `applicationHost.config` as a tree: sites and pools by their table, and what else counts in it: the sections that say
+//! who may send requests.
+
+use std::sync::Arc;
 
 use roxmltree::Node;
 
 use super::hints::shorten;
-use super::layers::{declared, is_named};
+use super::layers::{declared, locked_by_default};
 use super::report::{Place, Report};
-use super::schema::{APPLICATION_HOST, Element, LOCATION, ROOT, Role, Support};
+use super::schema::{APPLICATION_HOST, Element, ROOT, Role, Support};
+use super::scopes::{self, Meaning, meaning, normalised};
 use super::tree::{Given, Set};
-use super::walk::Walk;
+use super::values::{self, Access};
+use super::walk::{Walk, access_elements, is_access, is_named};
 use super::xml;
 use crate::diagnostic::{Diagnostic, Source};
 
@@ -15,16 +20,40 @@ use crate::diagnostic::{Diagnostic, Source};
 pub(crate) struct ServerFile {
     /// `configuration`.
     pub(crate) root: Set,
-    /// Sections for a site or a part of it.
-    pub(crate) locations: Vec<Location>,
+    /// What it says about who may send requests.
+    pub(crate) rules: Vec<Rules>,
+    /// The sections about that which others may not set, if there are any.
+    locked: Option<Arc<str>>,
 }
 
-/// A `location`.
-pub(crate) struct Location {
-    /// `Default Web Site/api`
+/// Sections that say who may send requests, for the whole server or for the path of a `location`.
+pub(crate) struct Rules {
+    /// `Default Web Site/api`; empty for the whole server.
     pub(crate) path: Given,
-    /// `security/access sslFlags`, if it is there.
-    pub(crate) access: Option<Given>,
+    normalised: String,
+    /// Applications below are meant as well.
+    inherits: bool,
+    /// The sections as written.
+    text: Arc<str>,
+    /// `access`, if it is among them.
+    pub(crate) access: Option<Access>,
+}
+
+impl Rules {
+    /// What its path means for an application, as in `shop/api`, normalised.
+    pub(crate) fn meaning(&self, application: &str) -> Meaning {
+        meaning(application, &self.normalised, self.normalised.is_empty() || self.inherits)
+    }
+}
+
+impl ServerFile {
+    /// What the file says about who may send requests to an application, as in `shop/api`, normalised; the same texts mean
+    /// the same.
+    pub(crate) fn rules_for(&self, application: &str) -> Vec<Arc<str>> {
+        let counts = |rules: &&Rules| rules.meaning(application) != Meaning::Elsewhere;
+        let texts = self.rules.iter().filter(counts).map(|rules| &rules.text);
+        self.locked.iter().chain(texts).cloned().collect()
+    }
 }
 
 /// Reads the file, and warns about sections that belong into the `web.config` of an application.
@@ -36,139 +65,108 @@ pub(crate) fn read(source: &Source, report: &mut Report<'_>) -> Result<ServerFil
     let element = document.root_element();
     let mut sections = Vec::new();
     declared(element, &mut sections);
-    let mut root = Set::new(&APPLICATION_HOST, Place::default());
+    let root = Set::new(&APPLICATION_HOST, Place::default());
+    let mut file = ServerFile { root, rules: Vec::new(), locked: None };
     let mut walk = Walk { report, layer: 0, declared: &sections, locked: &[], met: Vec::new() };
-    let mut locations = Vec::new();
     if element.tag_name().name() != ROOT.name {
         let at = walk.tag(element);
         let message = format!("the root element is '{}'", shorten(element.tag_name().name()));
         walk.report.violation(at, message, |problem| problem.expected("expected configuration"));
-        return Ok(ServerFile { root, locations });
+        return Ok(file);
     }
-    walk.scope(element, &mut root);
+    walk.scope(element, &mut file.root);
+    let locked = locked_by_default(&walk, element);
+    let names: Vec<&str> = locked.iter().map(|(path, _)| path.as_str()).collect();
+    file.locked = (!names.is_empty()).then(|| format!("locked: {}", names.join(", ")).into());
+    let whole = Set::new(&super::schema::LOCATION, walk.tag(element));
+    file.rules.extend(walk.rules(element, &whole));
     for server in element.children().filter(|child| is_named(*child, "system.webServer")) {
-        walk.server_wide(server);
+        let at = walk.tag(server);
+        walk.not_applied(at, "system.webServer is not applied here", server);
     }
-    for location in element.children().filter(|child| is_named(*child, LOCATION.name)) {
-        locations.push(walk.location(location));
+    for node in scopes::locations(element) {
+        let location = scopes::location(&mut walk, node);
+        file.rules.extend(walk.rules(node, &location));
+        walk.others(node, &location);
     }
-    Ok(ServerFile { root, locations })
+    Ok(file)
 }
 
 impl Walk<'_, '_> {
-    /// Sections that count for all applications of IIS.
-    fn server_wide(&mut self, server: Node<'_, '_>) {
-        let sections = counting(server);
-        self.restrictions(server, true);
-        if !sections.is_empty() {
-            let at = self.tag(server);
-            let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
-            let message = format!("system.webServer is not applied here: {}", names.join(", "));
-            self.report.warning(at, message, |problem| {
-                problem
-                    .help("what differs from IIS's own settings goes into the web.config of each application")
-            });
+    /// What stands in `configuration` or a `location` about who may send requests.
+    fn rules(&mut self, node: Node<'_, '_>, location: &Set) -> Option<Rules> {
+        let mut elements = access_elements(node).peekable();
+        elements.peek()?;
+        let mut tree = Set::new(&ROOT, location.at);
+        self.access(node, &mut tree);
+        let read = values::part("", &tree, self.report);
+        let says_access = tree.find(&["system.webServer", "security", "access"]).is_some();
+        let mut text = ["path", "inheritInChildApplications", "overrideMode", "allowOverride"]
+            .map(|name| location.text(name).to_lowercase())
+            .join(" ");
+        for element in elements {
+            text.push('\n');
+            text.push_str(element.document().input_text().get(element.range()).unwrap_or_default());
         }
+        let at = location.place("path");
+        Some(Rules {
+            path: Given { text: location.owned("path"), at },
+            normalised: normalised(location.text("path")),
+            inherits: location.is("inheritInChildApplications"),
+            text: text.into(),
+            access: says_access.then_some(read.security.access),
+        })
     }
 
-    fn location(&mut self, location: Node<'_, '_>) -> Location {
-        let at = self.tag(location);
-        let mut place = Set::new(&LOCATION, at);
-        self.attributes(location, &mut place);
-        let path = place.given("path").cloned().unwrap_or(Given { text: String::new(), at });
-        let mut sections = Vec::new();
-        let mut access = None;
-        for server in location.children().filter(|child| is_named(*child, "system.webServer")) {
-            self.restrictions(server, false);
-            for (name, node) in counting(server) {
-                let flags = node.attribute_node("sslFlags").filter(|_| name == "access");
-                match flags {
-                    Some(flags) => {
-                        let at = Place::new(self.layer, flags.range_value());
-                        access = Some(Given { text: flags.value().to_owned(), at });
-                    }
-                    None => sections.push(name),
-                }
-            }
-        }
-        for child in location.children().filter(|child| is_named(*child, "system.applicationHost")) {
+    /// The other sections of a `location`.
+    fn others(&mut self, node: Node<'_, '_>, location: &Set) {
+        for child in node.children().filter(|child| is_named(*child, "system.applicationHost")) {
             let at = self.tag(child);
             self.report.violation(at, "sites and pools cannot stand in a location", |problem| {
                 problem.help("move them out, directly into configuration")
             });
         }
         // With an empty path IIS says which modules applications may change.
-        if !path.text.is_empty() && !sections.is_empty() {
-            let message = format!(
-                "the sections for '{}' are not applied here: {}",
-                shorten(&path.text),
-                sections.join(", ")
-            );
-            self.report.warning(path.at, message, |problem| {
-                problem.help("move them into the web.config of that application")
-            });
+        let path = location.text("path");
+        if !path.is_empty() {
+            let message = format!("the sections for '{}' are not applied here", shorten(path));
+            for server in node.children().filter(|child| is_named(*child, "system.webServer")) {
+                self.not_applied(location.place("path"), &message, server);
+            }
         }
-        Location { path, access }
     }
 
-    /// Sections that close something: passing them over would open it.
-    fn restrictions(&mut self, server: Node<'_, '_>, with_access: bool) {
-        for (name, node) in counting(server) {
-            let is = |attribute: &str, value: &str| {
-                node.attribute(attribute).is_some_and(|text| text.eq_ignore_ascii_case(value))
-            };
-            let everybody = |rule: &Node<'_, '_>| {
-                let allows =
-                    rule.attribute("accessType").is_some_and(|kind| kind.eq_ignore_ascii_case("Allow"));
-                allows
-                    && rule.attribute("users") == Some("*")
-                    && rule.attribute("verbs").unwrap_or("").is_empty()
-            };
-            let mut entries = node.children().filter(Node::is_element);
-            let closes = match name {
-                "access" => {
-                    with_access
-                        && !(is("sslFlags", "None") || node.attribute("sslFlags").unwrap_or("").is_empty())
-                }
-                "ipSecurity" => is("allowUnlisted", "false") || entries.next().is_some(),
-                "authorization" => entries
-                    .any(|rule| is_named(rule, "remove") || is_named(rule, "clear") || !everybody(&rule)),
-                "anonymousAuthentication" => is("enabled", "false"),
-                _ => false,
-            };
-            if closes {
-                let at = self.tag(node);
-                self.report.violation(
-                    at,
-                    format!("{name} restricts access, and is not applied here"),
-                    |problem| problem.help("move it into the web.config of each application that it is for"),
-                );
-            }
+    /// Warns about sections that would count in a `web.config`.
+    fn not_applied(&mut self, at: Place, message: &str, server: Node<'_, '_>) {
+        let sections = counting(server);
+        if !sections.is_empty() {
+            self.report.warning(at, format!("{message}: {}", sections.join(", ")), |problem| {
+                problem
+                    .help("what differs from IIS's own settings goes into the web.config of each application")
+            });
         }
     }
 }
 
-/// The sections below `system.webServer` that would count in a `web.config`, each once.
-fn counting<'a, 'i>(server: Node<'a, 'i>) -> Vec<(&'static str, Node<'a, 'i>)> {
-    fn visit<'a, 'i>(
-        node: Node<'a, 'i>,
-        element: &'static Element,
-        found: &mut Vec<(&'static str, Node<'a, 'i>)>,
-    ) {
+/// The sections below `system.webServer` that would count in a `web.config` and do not here, each once.
+fn counting(server: Node<'_, '_>) -> Vec<&'static str> {
+    fn visit(node: Node<'_, '_>, element: &'static Element, path: &str, found: &mut Vec<&'static str>) {
         for child in node.children().filter(Node::is_element) {
             let Some(row) = element.child(child.tag_name().name()) else { continue };
+            let path = format!("{path}/{}", row.name);
             if row.role == Role::Group {
-                visit(child, row, found);
+                visit(child, row, &path, found);
             } else if matches!(row.support, Support::Honoured | Support::Read(_))
-                && !found.iter().any(|(name, _)| *name == row.name)
+                && !is_access(&path)
+                && !found.contains(&row.name)
             {
-                found.push((row.name, child));
+                found.push(row.name);
             }
         }
     }
     let mut found = Vec::new();
     if let Some(row) = ROOT.child("system.webServer") {
-        visit(server, row, &mut found);
+        visit(server, row, row.name, &mut found);
     }
     found
 }

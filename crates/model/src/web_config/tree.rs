@@ -63,6 +63,13 @@ impl Set {
         &mut self.children[index]
     }
 
+    /// A copy that holds nothing but what is at a path.
+    pub(crate) fn only(&self, path: &[&str]) -> Self {
+        let Some((name, rest)) = path.split_first() else { return self.clone() };
+        let child = self.find(&[name]).map(|child| child.only(rest));
+        Self { children: child.into_iter().collect(), ..Self::new(self.element, self.at) }
+    }
+
     /// The element at a path below this one, if it is there.
     pub(crate) fn find(&self, path: &[&str]) -> Option<&Set> {
         path.iter().try_fold(self, |set, name| set.children.iter().find(|child| child.element.name == *name))

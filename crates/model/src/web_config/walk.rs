@@ -15,6 +15,43 @@ use super::tree::{Given, Set};
 /// Attributes that say that a section stands in another file, or is encrypted.
 const ELSEWHERE: &[&str] = &["configSource", "configProtectionProvider"];
 
+const SERVER: &str = "system.webServer";
+const SECURITY: &str = "security";
+
+/// The sections of `security` that say who may send requests, or the groups that hold them.
+pub(super) const ACCESS: &[&str] = &["access", "authentication", "authorization", "ipSecurity"];
+
+/// Whether it is an element with this name, whatever its namespace.
+pub(super) fn is_named(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name() == name
+}
+
+/// The `security` elements inside `configuration` or a `location`.
+fn access_groups<'a, 'i>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    let servers = node.children().filter(|child| is_named(*child, SERVER));
+    servers.flat_map(|server| server.children().filter(|child| is_named(*child, SECURITY)))
+}
+
+/// The row of an element inside `security`, if it says who may send requests.
+fn access_row(node: Node<'_, '_>) -> Option<&'static Element> {
+    let name = ACCESS.iter().find(|name| is_named(node, name))?;
+    ROOT.child(SERVER)?.child(SECURITY)?.child(name)
+}
+
+/// The elements inside `configuration` or a `location` that say who may send requests.
+pub(super) fn access_elements<'a, 'i>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    let inside = access_groups(node).flat_map(|group| group.children());
+    inside.filter(|child| access_row(*child).is_some())
+}
+
+/// Whether the path of a section is that of one about who may send requests.
+pub(super) fn is_access(path: &str) -> bool {
+    let mut names = path.split('/');
+    names.next() == Some(SERVER)
+        && names.next() == Some(SECURITY)
+        && names.next().is_some_and(|name| ACCESS.contains(&name))
+}
+
 /// Walks the elements of one file.
 pub(super) struct Walk<'r, 's> {
     pub(super) report: &'r mut Report<'s>,
@@ -22,7 +59,7 @@ pub(super) struct Walk<'r, 's> {
     pub(super) layer: usize,
     /// First names of sections that the file declares itself, with the group they stand in.
     pub(super) declared: &'r [(String, String)],
-    /// Sections that a file above has locked, with the place where.
+    /// Sections that are locked for the files below the one where that is said.
     pub(super) locked: &'r [(String, Place)],
     /// The sections met.
     pub(super) met: Vec<(String, Place)>,
@@ -57,6 +94,24 @@ impl Walk<'_, '_> {
     /// What stands inside `configuration` or a `location`, into the root.
     pub(super) fn scope(&mut self, node: Node<'_, '_>, root: &mut Set) {
         self.contents(node, root, "");
+    }
+
+    /// The sections inside `configuration` or a `location` that say who may send requests, into the root.
+    pub(super) fn access(&mut self, node: Node<'_, '_>, root: &mut Set) {
+        let Some(server) = ROOT.child(SERVER) else { return };
+        let Some(security) = server.child(SECURITY) else { return };
+        let mut seen: Vec<&str> = Vec::new();
+        for group in access_groups(node) {
+            let at = self.tag(group);
+            let into = root.child_mut(server, at).child_mut(security, at);
+            for child in group.children() {
+                if let Some(row) = access_row(child) {
+                    let again = seen.contains(&row.name);
+                    seen.push(row.name);
+                    self.fixed(child, row, into, &format!("{SERVER}/{SECURITY}"), again);
+                }
+            }
+        }
     }
 
     fn contents(&mut self, node: Node<'_, '_>, into: &mut Set, path: &str) {
@@ -114,7 +169,8 @@ impl Walk<'_, '_> {
             });
         }
         if row.role == Role::Section {
-            if let Some((_, lock)) = self.locked.iter().find(|(locked, _)| *locked == path) {
+            let mut locks = self.locked.iter().filter(|(_, lock)| lock.layer < self.layer);
+            if let Some((_, lock)) = locks.find(|(locked, _)| *locked == path) {
                 let place = self.report.show(*lock);
                 self.report.violation(at, format!("{} is locked", row.name), |problem| {
                     problem.help(format!("remove it here, or set overrideMode=\"Allow\" at {place}"))

@@ -8,7 +8,7 @@ use mews_model::authentication::Identity;
 /// What the first tokens of a handshake led to: the authority's own.
 pub type Context = Box<dyn Any + Send>;
 
-/// Judges tokens and passwords. Called on pool threads; may block.
+/// Judges tokens and passwords. Called on pool threads; may block unless it is said that it must not.
 pub trait Authority: Send + Sync + 'static {
     /// Shows a token of a client. `binding`: what a token must be bound to if it is bound to anything.
     ///
@@ -16,14 +16,17 @@ pub trait Authority: Send + Sync + 'static {
     /// The client is not signed in.
     fn accept(&self, context: Option<Context>, token: &[u8], binding: Option<&[u8]>) -> Result<Leg, Denied>;
 
-    /// Whom name and password stand for.
+    /// Whom name and password stand for. `domain`: that of a name without one; may be empty.
     ///
     /// # Errors
     /// They are wrong or cannot be checked.
-    fn check_password(&self, user: &str, password: &str) -> Result<Arc<Identity>, Denied>;
+    fn check_password(&self, user: &str, password: &str, domain: &str) -> Result<Arc<Identity>, Denied>;
 
-    /// The account that a client certificate stands for, as the app sees it.
-    fn account(&self, user: &str) -> Arc<Identity>;
+    /// The account that a client certificate stands for, as the app sees it; `None` when it cannot be found out.
+    fn account(&self, user: &str) -> Option<Arc<Identity>>;
+
+    /// The same as far as it is known already. Must not block.
+    fn known_account(&self, user: &str) -> Option<Arc<Identity>>;
 
     /// Whether NTLM is known. Must not block.
     fn offers_ntlm(&self) -> bool;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::rules::Rules;
 use super::slot::Slot;
 use crate::handler::{HeaderRef, RequestHead};
 
@@ -16,6 +17,10 @@ pub(super) enum Work {
     Password {
         user: String,
         password: String,
+    },
+    /// The account of a client certificate is to be looked up.
+    Account {
+        user: String,
     },
 }
 
@@ -32,12 +37,14 @@ pub(super) enum Stage {
 /// See the module's documentation.
 pub(super) struct Deferred {
     pub(super) head: OwnedHead,
+    pub(super) rules: Arc<Rules>,
     pub(super) stage: Mutex<Stage>,
 }
 
 impl Deferred {
-    pub(super) fn new(head: &RequestHead<'_>, work: Work) -> Self {
-        Self { head: OwnedHead::new(head), stage: Mutex::new(Stage::Waiting(Some(work))) }
+    pub(super) fn new(head: &RequestHead<'_>, rules: &Arc<Rules>, work: Work) -> Self {
+        let stage = Mutex::new(Stage::Waiting(Some(work)));
+        Self { head: OwnedHead::new(head), rules: Arc::clone(rules), stage }
     }
 }
 

@@ -1,26 +1,25 @@
 //! The way of a request, until it is answered or handed on with its user.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mews_model::StatusCode;
 use mews_model::authentication::{
-    Certificate, Client, Credentials, Denial, Gate, Identity, NamePart, Offer, Outcome, Proved, Schemes,
-    Verdict, Windows, authorize, mapped,
+    Client, Credentials, Denial, Identity, Offer, Outcome, Policy, Proved, Verdict, Windows, authorize,
+    mapped,
 };
 use mews_model::filtering::Rejection;
-use mews_model::web_config::{AuthorizationRule, TokenChecking};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-use x509_parser::x509::X509Name;
+use mews_model::web_config::TokenChecking;
 
 use super::authority::{Authority, Denied, Leg};
+use super::certificate::parsed;
 use super::deferred::{Deferred, Stage, Work};
 use super::halves::Halves;
 use super::jobs::{Jobs, Permit};
 use super::passwords::Passwords;
+use super::rules::{Rules, RulesOf};
 use super::slot::Slot;
 use crate::clock;
 use crate::exchange::{Exchange, Extras};
@@ -42,12 +41,12 @@ const HTTP_1_1_REQUIRED: u32 = 0xd;
 
 /// What an [`AuthenticationHandler`] asks for.
 pub struct AuthenticationOptions {
-    /// The schemes.
-    pub schemes: Schemes,
-    /// Addresses, TLS, certificates.
-    pub gate: Gate,
-    /// Users and roles.
-    pub authorization: Vec<AuthorizationRule>,
+    /// The app's path: begins with a slash.
+    pub base: String,
+    /// What counts for the app.
+    pub policy: Policy,
+    /// What counts for paths inside it, which have no slashes at their ends.
+    pub parts: Vec<(String, Policy)>,
     /// Passwords are taken over connections without TLS too.
     pub passwords_in_clear: bool,
     /// Judges tokens and passwords.
@@ -62,12 +61,8 @@ pub struct AuthenticationHandler {
 }
 
 struct Shared {
-    /// Tells the connection's states of several of these apart; never 0.
-    id: u64,
     inner: Arc<dyn Handler>,
-    schemes: Schemes,
-    gate: Gate,
-    authorization: Vec<AuthorizationRule>,
+    rules: RulesOf,
     passwords_in_clear: bool,
     authority: Arc<dyn Authority>,
     answers: Answers,
@@ -95,15 +90,10 @@ enum Decision {
 impl AuthenticationHandler {
     /// Puts authentication before `inner`.
     pub fn new(inner: Arc<dyn Handler>, options: AuthenticationOptions) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let AuthenticationOptions { schemes, gate, authorization, passwords_in_clear, authority, pages } =
-            options;
+        let AuthenticationOptions { base, policy, parts, passwords_in_clear, authority, pages } = options;
         let shared = Shared {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
             inner,
-            schemes,
-            gate,
-            authorization,
+            rules: RulesOf::new(&base, policy, parts),
             passwords_in_clear,
             authority,
             answers: Answers::new(pages),
@@ -118,14 +108,15 @@ impl AuthenticationHandler {
 
 impl Shared {
     /// Before anybody is looked for: address, TLS, certificate.
-    fn denied(&self, head: &RequestHead<'_>, exchange: &Exchange) -> Option<Stopped> {
-        if self.gate.is_open() {
+    fn denied(&self, rules: &Rules, head: &RequestHead<'_>, exchange: &Exchange) -> Option<Stopped> {
+        let gate = &rules.policy.gate;
+        if gate.is_open() {
             return None;
         }
         let seen = Seen::new(head);
         let info = exchange.connection();
         let forwarded_for = seen.header("X-Forwarded-For");
-        let denial = self.gate.check(Client {
+        let denial = gate.check(Client {
             address: info.remote.map(|remote| remote.ip()),
             forwarded_for: forwarded_for.as_deref(),
             tls: info.tls.is_some(),
@@ -139,14 +130,15 @@ impl Shared {
         })
     }
 
-    fn decide(&self, head: &RequestHead<'_>, exchange: &Exchange) -> Decision {
+    fn decide(&self, rules: &Rules, head: &RequestHead<'_>, exchange: &Exchange) -> Decision {
+        let schemes = &rules.policy.schemes;
         let fields = head.headers.iter().filter(|field| field.known == known::AUTHORIZATION);
         match Credentials::of(fields.map(|field| field.value)) {
-            Credentials::Several if self.schemes.any() => {
+            Credentials::Several if schemes.any() => {
                 Decision::Refuse(StatusCode::BAD_REQUEST, "The request has several Authorization fields.")
             }
             Credentials::Windows(scheme, text)
-                if self.schemes.windows.as_ref().is_some_and(|windows| windows.takes(scheme)) =>
+                if schemes.windows.as_ref().is_some_and(|windows| windows.takes(scheme)) =>
             {
                 match STANDARD.decode(text) {
                     Ok(token) if !token.is_empty() => {
@@ -157,24 +149,27 @@ impl Shared {
                     }
                 }
             }
-            Credentials::Basic(text) if self.schemes.basic.is_some() => self.basic(text, exchange),
-            _ => Decision::Pass(self.known(exchange)),
+            Credentials::Basic(text) if schemes.basic.is_some() => self.basic(rules, text, exchange),
+            _ => self.known(rules, exchange),
         }
     }
 
-    fn basic(&self, text: &[u8], exchange: &Exchange) -> Decision {
+    fn basic(&self, rules: &Rules, text: &[u8], exchange: &Exchange) -> Decision {
         if !self.takes_passwords(exchange) {
             let cause = "Passwords are only taken over HTTPS. This one has been sent unencrypted: change it.";
             return Decision::Refuse(StatusCode::SSL_REQUIRED, cause);
         }
         let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         match decoded.as_deref().and_then(|decoded| decoded.split_once(':')) {
-            Some((user, password)) => match self.right.find(user, password, clock::coarse_ms()) {
-                Some(identity) => Decision::Pass(Some(identity)),
-                None => {
-                    Decision::Judge(Work::Password { user: user.to_owned(), password: password.to_owned() })
+            Some((user, password)) => {
+                match self.right.find((user, password, rules.domain()), clock::coarse_ms()) {
+                    Some(identity) => Decision::Pass(Some(identity)),
+                    None => Decision::Judge(Work::Password {
+                        user: user.to_owned(),
+                        password: password.to_owned(),
+                    }),
                 }
-            },
+            }
             None => Decision::Refuse(
                 StatusCode::LOGON_FAILED,
                 "The Authorization field holds no name and password.",
@@ -183,18 +178,21 @@ impl Shared {
     }
 
     /// Who a request without credentials of ours is from: the connection's user, or its certificate's.
-    fn known(&self, exchange: &Exchange) -> Option<Arc<Identity>> {
-        let signed_in = self.schemes.windows.as_ref().and_then(|_| {
-            Slot::existing(exchange).and_then(|slot| slot.with(self.id, |handshakes| handshakes.plain()))
+    fn known(&self, rules: &Rules, exchange: &Exchange) -> Decision {
+        let schemes = &rules.policy.schemes;
+        let signed_in = schemes.windows.as_ref().and_then(|_| {
+            Slot::existing(exchange).and_then(|slot| slot.with(rules.owner, |handshakes| handshakes.plain()))
         });
-        signed_in.or_else(|| {
-            let mapping = self.schemes.certificates.as_ref()?;
-            let tls = exchange.connection().tls.as_ref()?;
-            let certificate = parsed(tls.client_certificate.as_deref()?)?;
-            let user =
-                mapped(mapping, &certificate, tls.client_is_trusted, |text| STANDARD.decode(text).ok())?;
-            Some(self.authority.account(user))
-        })
+        if signed_in.is_some() {
+            return Decision::Pass(signed_in);
+        }
+        match certified(&rules.policy, exchange) {
+            None => Decision::Pass(None),
+            Some(user) => match self.authority.known_account(user) {
+                Some(identity) => Decision::Pass(Some(identity)),
+                None => Decision::Judge(Work::Account { user: user.to_owned() }),
+            },
+        }
     }
 
     fn takes_passwords(&self, exchange: &Exchange) -> bool {
@@ -202,8 +200,8 @@ impl Shared {
     }
 
     /// The fields of a 401 on this exchange.
-    fn challenges(&self, exchange: &Exchange) -> Vec<String> {
-        self.schemes.challenges(Offer {
+    fn challenges(&self, rules: &Rules, exchange: &Exchange) -> Vec<String> {
+        rules.policy.schemes.challenges(Offer {
             ntlm: self.authority.offers_ntlm(),
             own_connection: exchange.has_connection_state(),
             passwords: self.takes_passwords(exchange),
@@ -212,19 +210,20 @@ impl Shared {
 
     /// Whether the user, or nobody, may send the request.
     fn admitted(
-        &self,
+        policy: &Policy,
         head: &RequestHead<'_>,
         user: Option<&Identity>,
-    ) -> Result<(), (StatusCode, &'static str)> {
-        let sign_in = (StatusCode::SIGN_IN_REQUIRED, "");
-        if user.is_none() && !self.schemes.anonymous {
-            return Err(sign_in);
+        challenges: &[String],
+    ) -> Result<(), StatusCode> {
+        if user.is_none() && !policy.schemes.anonymous {
+            return Err(StatusCode::SIGN_IN_REQUIRED);
         }
         let method = String::from_utf8_lossy(head.method);
-        match authorize(&self.authorization, user, &method) {
+        match authorize(&policy.authorization, user, &method) {
             Verdict::Allowed => Ok(()),
-            Verdict::SignIn if self.schemes.any() => Err(sign_in),
-            Verdict::SignIn | Verdict::Forbidden => Err((StatusCode::FORBIDDEN, "")),
+            Verdict::SignIn if policy.schemes.any() => Err(StatusCode::SIGN_IN_REQUIRED),
+            Verdict::Forbidden if !challenges.is_empty() => Err(StatusCode::NOT_AUTHORIZED),
+            Verdict::SignIn | Verdict::Forbidden => Err(StatusCode::FORBIDDEN),
         }
     }
 
@@ -242,21 +241,24 @@ impl Shared {
     /// Hands a request on, or refuses it.
     fn settle(
         &self,
+        rules: &Rules,
         head: &RequestHead<'_>,
         exchange: &Arc<Exchange>,
         user: Option<Arc<Identity>>,
         proof: Option<String>,
         persistent: Option<bool>,
     ) {
-        exchange.add(Extras { challenges: self.challenges(exchange), proof, persistent });
-        match self.admitted(head, user.as_deref()) {
+        let challenges = self.challenges(rules, exchange);
+        let admitted = Self::admitted(&rules.policy, head, user.as_deref(), &challenges);
+        exchange.add(Extras { challenges, proof, persistent });
+        match admitted {
             Ok(()) => {
                 if let Some(user) = user {
                     exchange.sign_in(user);
                 }
                 self.inner.prepare(head, exchange);
             }
-            Err((code, cause)) => self.stop(head, exchange, self.refusal(code, cause)),
+            Err(code) => self.stop(head, exchange, self.refusal(code, "")),
         }
     }
 
@@ -268,7 +270,8 @@ impl Shared {
             Stage::HandedOn | Stage::Over => None,
         };
         let Some(work) = work else { return };
-        let verdict = if exchange.is_open() { self.verdict(exchange, work) } else { Judged::Gone };
+        let rules = &*deferred.rules;
+        let verdict = if exchange.is_open() { self.verdict(rules, exchange, work) } else { Judged::Gone };
         drop(permit);
         let mut stage = lock(&deferred.stage);
         // Whoever is told of the client's end waits for the lock: either the inner handler has the request then, or
@@ -281,10 +284,10 @@ impl Shared {
         }
         deferred.head.with(|head| match verdict {
             Judged::User { identity, proof, persistent } => {
-                self.settle(head, exchange, Some(identity), proof, persistent);
+                self.settle(rules, head, exchange, Some(identity), proof, persistent);
             }
             Judged::Refuse { code, cause, challenges } => {
-                let challenges = challenges.unwrap_or_else(|| self.challenges(exchange));
+                let challenges = challenges.unwrap_or_else(|| self.challenges(rules, exchange));
                 exchange.add(Extras { challenges, proof: None, persistent: None });
                 self.stop(head, exchange, self.refusal(code, cause));
             }
@@ -295,32 +298,39 @@ impl Shared {
         exchange.hand_on(|exchange| self.go_on(exchange));
     }
 
-    fn verdict(&self, exchange: &Exchange, work: Work) -> Judged {
+    fn verdict(&self, rules: &Rules, exchange: &Exchange, work: Work) -> Judged {
         match work {
-            Work::Token { word, token, slot } => match &self.schemes.windows {
-                Some(windows) => self.token(exchange, windows, word, &token, slot),
+            Work::Token { word, token, slot } => match &rules.policy.schemes.windows {
+                Some(windows) => self.token(exchange, (windows, rules.owner), word, &token, slot),
                 None => Judged::failed(),
             },
-            Work::Password { user, password } => match self.authority.check_password(&user, &password) {
-                Ok(identity) => {
-                    self.right.keep(&user, &password, &identity, clock::coarse_ms());
-                    Judged::User { identity, proof: None, persistent: None }
-                }
-                Err(denied) => self.denial(&denied),
+            Work::Account { user } => match self.authority.account(&user) {
+                Some(identity) => Judged::User { identity, proof: None, persistent: None },
+                None => Judged::failed(),
             },
+            Work::Password { user, password } => {
+                let domain = rules.domain();
+                match self.authority.check_password(&user, &password, domain) {
+                    Ok(identity) => {
+                        self.right.keep((&user, &password, domain), &identity, clock::coarse_ms());
+                        Judged::User { identity, proof: None, persistent: None }
+                    }
+                    Err(denied) => self.denial(&denied),
+                }
+            }
         }
     }
 
     fn token(
         &self,
         exchange: &Exchange,
-        windows: &Windows,
+        (windows, owner): (&Windows, u64),
         word: &'static str,
         token: &[u8],
         slot: Option<Arc<Slot>>,
     ) -> Judged {
         let now = Duration::from_millis(clock::coarse_ms());
-        let step = slot.as_ref().map(|slot| slot.with(self.id, |handshakes| handshakes.token(now)));
+        let step = slot.as_ref().map(|slot| slot.with(owner, |handshakes| handshakes.token(now)));
         let (turn, context) = step.map_or((None, None), |step| (Some(step.turn), step.context));
         let binding = match windows.token_checking {
             TokenChecking::None => None,
@@ -332,7 +342,7 @@ impl Shared {
         let (proved, answer, error) = self.proved(windows, leg);
         let outcome = match (&slot, turn) {
             (Some(slot), Some(turn)) => {
-                slot.with(self.id, |handshakes| handshakes.judged(turn, proved, windows))
+                slot.with(owner, |handshakes| handshakes.judged(turn, proved, windows))
             }
             _ => match proved {
                 Proved::Identity(identity) => Outcome::SignedIn { identity, kept: false },
@@ -450,22 +460,31 @@ impl Judged {
     }
 }
 
+/// The user that the connection's certificate stands for.
+fn certified<'p>(policy: &'p Policy, exchange: &Exchange) -> Option<&'p str> {
+    let mapping = policy.schemes.certificates.as_ref()?;
+    let tls = exchange.connection().tls.as_ref()?;
+    let certificate = parsed(tls.client_certificate.as_deref()?)?;
+    mapped(mapping, &certificate, tls.client_is_trusted, |text| STANDARD.decode(text).ok())
+}
+
 impl Handler for AuthenticationHandler {
     fn prepare(&self, head: &RequestHead<'_>, exchange: &Arc<Exchange>) {
         let shared = &self.shared;
-        match shared.denied(head, exchange) {
+        let rules = shared.rules.find(head.target);
+        match shared.denied(rules, head, exchange) {
             Some(Stopped::Page(page)) => return shared.stop(head, exchange, page),
             Some(Stopped::Reset) => return exchange.attach(Arc::new(Stopped::Reset)),
             None => {}
         }
-        match shared.decide(head, exchange) {
-            Decision::Pass(user) => shared.settle(head, exchange, user, None, None),
+        match shared.decide(rules, head, exchange) {
+            Decision::Pass(user) => shared.settle(rules, head, exchange, user, None, None),
             Decision::Refuse(code, cause) => {
-                let challenges = shared.challenges(exchange);
+                let challenges = shared.challenges(rules, exchange);
                 exchange.add(Extras { challenges, proof: None, persistent: None });
                 shared.stop(head, exchange, shared.refusal(code, cause));
             }
-            Decision::Judge(work) => exchange.attach(Arc::new(Deferred::new(head, work))),
+            Decision::Judge(work) => exchange.attach(Arc::new(Deferred::new(head, rules, work))),
         }
     }
 
@@ -507,26 +526,4 @@ impl Handler for AuthenticationHandler {
     fn dispatch_hint(&self) -> DispatchHint {
         self.shared.inner.dispatch_hint()
     }
-}
-
-fn parsed(der: &[u8]) -> Option<Certificate> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    Some(Certificate {
-        der: der.to_vec(),
-        subject: parts(certificate.subject()),
-        issuer: parts(certificate.issuer()),
-    })
-}
-
-/// The parts of a name; kinds without an abbreviation are written as numbers.
-fn parts(name: &X509Name<'_>) -> Vec<NamePart> {
-    let registry = x509_parser::objects::oid_registry();
-    let attributes = name.iter_attributes().filter_map(|attribute| {
-        let value = attribute.as_str().ok()?.to_owned();
-        let oid = attribute.attr_type();
-        let kind = x509_parser::objects::oid2abbrev(oid, registry)
-            .map_or_else(|_| oid.to_id_string(), str::to_owned);
-        Some(NamePart { kind, value })
-    });
-    attributes.collect()
 }

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `authority` | who judges tokens and passwords: the host implements it |
 //! | `handler` | the way of a request, until it is answered or handed on with its user |
+//! | `rules` | what counts for which path |
+//! | `certificate` | client certificates, read |
 //! | `deferred` | a request whose credentials are judged on another thread |
 //! | `jobs` | how many are judged at the same time |
 //! | `slot` | what a connection has proved |
@@ -13,11 +15,13 @@
 //! What is decided is decided in `mews_model::authentication`.
 
 mod authority;
+mod certificate;
 mod deferred;
 mod halves;
 mod handler;
 mod jobs;
 mod passwords;
+mod rules;
 mod slot;
 
 pub use authority::{Authority, Context, Denied, Leg};

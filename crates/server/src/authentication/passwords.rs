@@ -16,6 +16,9 @@ const MOST: usize = 1024;
 
 type Key = [u8; 32];
 
+/// Name, password, and the domain of a name that has none.
+type Said<'a> = (&'a str, &'a str, &'a str);
+
 /// See the module's documentation.
 pub(super) struct Passwords {
     /// Of this process alone.
@@ -35,22 +38,24 @@ impl Passwords {
         Self { secret, known: Mutex::default() }
     }
 
-    fn key(&self, user: &str, password: &str) -> Option<Key> {
+    fn key(&self, (user, password, domain): Said<'_>) -> Option<Key> {
         if self.secret == [0; 32] {
             return None;
         }
         let mut hash = Sha256::new();
         hash.update(self.secret);
-        hash.update((user.len() as u64).to_le_bytes());
-        hash.update(user);
+        for text in [user, domain] {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
         hash.update(password);
         hash.update(self.secret);
         Some(hash.finalize().into())
     }
 
     /// Whom they stood for a moment ago; `now` is coarse.
-    pub(super) fn find(&self, user: &str, password: &str, now: u64) -> Option<Arc<Identity>> {
-        let key = self.key(user, password)?;
+    pub(super) fn find(&self, said: Said<'_>, now: u64) -> Option<Arc<Identity>> {
+        let key = self.key(said)?;
         let mut known = lock(&self.known);
         match known.get(&key) {
             Some((until, identity)) if now < *until => Some(identity.clone()),
@@ -63,8 +68,8 @@ impl Passwords {
     }
 
     /// They are right.
-    pub(super) fn keep(&self, user: &str, password: &str, identity: &Arc<Identity>, now: u64) {
-        let Some(key) = self.key(user, password) else { return };
+    pub(super) fn keep(&self, said: Said<'_>, identity: &Arc<Identity>, now: u64) {
+        let Some(key) = self.key(said) else { return };
         let mut known = lock(&self.known);
         if known.len() >= MOST {
             known.retain(|_, (until, _)| now < *until);
@@ -91,11 +96,12 @@ mod tests {
             groups: Vec::new(),
         });
         let passwords = Passwords::new();
-        passwords.keep("a", "bc", &identity, 10);
+        passwords.keep(("a", "bc", ""), &identity, 10);
         let end = 10 + KEPT.as_millis() as u64;
-        assert!(passwords.find("a", "bc", end - 1).is_some());
-        assert!(passwords.find("ab", "c", 11).is_none());
-        assert!(passwords.find("a", "bc", end).is_none());
-        assert!(passwords.find("a", "bc", 11).is_none(), "what is over stays so");
+        assert!(passwords.find(("a", "bc", ""), end - 1).is_some());
+        assert!(passwords.find(("ab", "c", ""), 11).is_none());
+        assert!(passwords.find(("a", "bc", "d"), 11).is_none());
+        assert!(passwords.find(("a", "bc", ""), end).is_none());
+        assert!(passwords.find(("a", "bc", ""), 11).is_none(), "what is over stays so");
     }
 }

@@ -5,12 +5,16 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use super::held::Held;
 use super::upstream::Upstream;
 use super::{Backend, ForwardOptions};
 use crate::handler::ConnectionInfo;
 use crate::sync::lock;
+
+/// A little less than the other worker's own limit, which must not be met while a request is on its way.
+const IDLE: Duration = Duration::from_secs(120);
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
@@ -42,9 +46,15 @@ impl PrivateBackend {
         Self { key: NEXT_KEY.fetch_add(1, Ordering::Relaxed), connect }
     }
 
-    /// How requests go on between workers: for as long as they take, and without fields that tell who the client is.
+    /// How requests go on between workers: for as long as they take, and without fields that tell who the client is. An
+    /// idle connection is kept for about as long as clients' own are: the other worker knows by it who has signed in.
     pub fn options() -> ForwardOptions {
-        ForwardOptions { request_timeout: None, as_proxy: false, ..ForwardOptions::default() }
+        ForwardOptions {
+            request_timeout: None,
+            as_proxy: false,
+            idle_timeout: IDLE,
+            ..ForwardOptions::default()
+        }
     }
 }
 

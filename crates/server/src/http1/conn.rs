@@ -70,7 +70,7 @@ impl Conn {
 
     /// The place for a handler's state; none where requests of several clients may come on the connection.
     pub(crate) fn state(&self) -> Option<&OnceLock<Arc<dyn Any + Send + Sync>>> {
-        Some(&self.state)
+        (!self.info.several).then_some(&self.state)
     }
 
     /// The threads that may run handlers.

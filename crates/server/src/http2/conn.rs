@@ -108,7 +108,7 @@ impl Connection {
         let head_until = clock::deadline(limits.header_timeout);
         Counters::add(&server.counters().http2_connections);
         Arc::new_cyclic(|this| Self {
-            info,
+            info: ConnectionInfo { several: true, ..info },
             io,
             wire,
             gate,

@@ -153,7 +153,7 @@ fn accept(server: &Arc<Shared>, from: &From<'_>, again: bool) -> Accepted {
             Ok((stream, remote)) => {
                 let last = stream.as_raw_fd() + 1 >= ceiling;
                 let local = stream.local_addr().ok();
-                let client = Client { listener: number, remote: Some(remote), local, tls: None };
+                let client = Client { listener: number, remote: Some(remote), local, ..Client::default() };
                 let opened = match spoken {
                     Spoken::Plain => open::client(server, stream, None, client),
                     Spoken::Secure(tls) => open::client(server, stream, Some(tls), client),

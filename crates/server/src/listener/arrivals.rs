@@ -135,7 +135,12 @@ pub(crate) fn adopt(server: &Arc<Shared>, arrival: Arrival) -> io::Result<()> {
             let remote = Some(stream.peer_addr()?);
             let local = stream.local_addr().ok();
             let stream = TcpStream::from_std(stream);
-            open::client(server, stream, tls.as_ref(), Client { listener, remote, local, tls: None })
+            open::client(
+                server,
+                stream,
+                tls.as_ref(),
+                Client { listener, remote, local, ..Client::default() },
+            )
         }
         Arrival::Relayed { stream, client } => {
             stream.set_nonblocking(true)?;

@@ -15,12 +15,21 @@ internal static class AuthenticationRegistration
 {
     private const string AskedFor = "Microsoft.AspNetCore.Authentication.IAuthenticationConfigurationProvider";
 
-    /// <summary>For an app inside the worker.</summary>
-    internal static void InProcess(IServiceCollection services)
+    /// <summary>
+    /// For an app inside the worker. Where users cannot sign in at the host there are the services all the same, as in the original, and
+    /// no scheme.
+    /// </summary>
+    internal static void InProcess(IServiceCollection services, bool signIn)
     {
         bool asked = HasAsked(services);
+        services.AddAuthenticationCore();
+        services.AddSingleton<IServerIntegratedAuth>(new IntegratedAuth(signIn));
+        if (!signIn)
+        {
+            return;
+        }
+
         Replace(services);
-        services.AddSingleton<IServerIntegratedAuth>(new IntegratedAuth(enabled: true));
         services.AddOptions<WindowsSchemesOptions>().Configure<IOptions<IISServerOptions>>((ours, server) =>
         {
             ours.Add = true;
@@ -32,6 +41,7 @@ internal static class AuthenticationRegistration
     /// <summary>For an app that requests are forwarded to. Its claims transformation runs with every request, as in the original.</summary>
     internal static void OutOfProcess(IServiceCollection services)
     {
+        services.AddAuthenticationCore();
         Replace(services);
         services.Configure<WindowsSchemesOptions>(static ours => ours.MayBeDefault = true);
     }
@@ -39,7 +49,6 @@ internal static class AuthenticationRegistration
     // An app that brings a provider of its own knows what it does, and keeps it.
     private static void Replace(IServiceCollection services)
     {
-        services.AddAuthenticationCore();
         ServiceDescriptor? provider = services.LastOrDefault(static service => service.ServiceType == typeof(IAuthenticationSchemeProvider));
         if (provider?.ImplementationType == typeof(AuthenticationSchemeProvider))
         {

@@ -42,11 +42,7 @@ internal static class ServerRegistration
         services.AddTransient<IStartupFilter, ServerCheck>();
         // First of all configurations: what the app sets afterwards wins.
         services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<IISServerOptions>>(new OptionsSeed()));
-        if (HostFacts.Read().SignIn)
-        {
-            AuthenticationRegistration.InProcess(services);
-        }
-
+        AuthenticationRegistration.InProcess(services, HostFacts.Read().SignIn);
         NamedFolder.Apply(services, PhysicalPath());
         HostingStartupVariable.Restore();
     }

@@ -1,13 +1,13 @@
 //! Judges tokens and passwords with the system's GSSAPI and the password file.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mews_model::authentication::{Identity, Schemes, SignInSettings};
+use mews_model::authentication::{Identity, SignInSettings};
 use mews_process::gssapi::{self, Acceptor, AcceptorOptions, GssErrorKind, Handshake, Step};
 use mews_server::authentication::{Authority, Context, Denied, Leg};
 
+use super::accounts::Accounts;
 use super::identity;
 use super::password_file::PasswordFile;
 use crate::control::AccessRules;
@@ -18,12 +18,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// See the module's documentation.
 pub(super) struct SystemAuthority {
     settings: SignInSettings,
-    /// The domain of names without one, of Basic.
-    logon_domain: String,
     acceptor: Mutex<Keys>,
     ntlm: bool,
     passwords: Option<PasswordFile>,
-    accounts: HashMap<String, Arc<Identity>>,
+    accounts: Accounts,
 }
 
 /// The service's keys.
@@ -38,10 +36,12 @@ impl SystemAuthority {
     pub(super) fn new(access: &AccessRules) -> Self {
         let settings = access.settings.clone();
         let passwords = settings.password_file.as_ref().map(|path| PasswordFile::new(path.clone()));
-        let by_kerberos = access.schemes.basic.is_some() && passwords.is_none();
+        let windows = access.policies().any(|policy| policy.schemes.windows.is_some());
+        let basic = access.policies().any(|policy| policy.schemes.basic.is_some());
+        let by_kerberos = basic && passwords.is_none();
         let keys = find(&settings);
         match &keys {
-            Keys::Missing(problem, _) if access.schemes.windows.is_some() || by_kerberos => {
+            Keys::Missing(problem, _) if windows || by_kerberos => {
                 tracing::error!("nobody can sign in: {problem}");
             }
             _ => {}
@@ -50,12 +50,7 @@ impl SystemAuthority {
             tracing::error!("nobody can sign in with a password: {problem}");
         }
         Self {
-            logon_domain: access
-                .schemes
-                .basic
-                .as_ref()
-                .map_or_else(String::new, |basic| basic.default_logon_domain.clone()),
-            accounts: accounts(&access.schemes, &settings),
+            accounts: Accounts::default(),
             acceptor: Mutex::new(keys),
             ntlm: gssapi::offers_ntlm().unwrap_or(false),
             passwords,
@@ -89,14 +84,6 @@ fn find(settings: &SignInSettings) -> Keys {
     }
 }
 
-/// The accounts that certificates stand for: their groups are looked up here, where that may take a while.
-fn accounts(schemes: &Schemes, settings: &SignInSettings) -> HashMap<String, Arc<Identity>> {
-    let Some(mapping) = &schemes.certificates else { return HashMap::new() };
-    let many = mapping.many_to_one.iter().map(|entry| &entry.user);
-    let one = mapping.one_to_one.iter().map(|entry| &entry.user);
-    many.chain(one).map(|user| (user.clone(), Arc::new(identity::of_account(user, settings)))).collect()
-}
-
 impl Authority for SystemAuthority {
     fn accept(&self, context: Option<Context>, token: &[u8], binding: Option<&[u8]>) -> Result<Leg, Denied> {
         let acceptor = self.acceptor()?;
@@ -111,27 +98,31 @@ impl Authority for SystemAuthority {
                 Err(Denied { reason: "the handshake cannot go on".to_owned(), unavailable: false })
             }
             (Step::Accepted(accepted), _) => Ok(Leg::Done {
-                identity: Arc::new(identity::of_peer(&accepted.peer, &self.settings)),
+                identity: Arc::new(identity::of_peer(&accepted.peer, &self.accounts, &self.settings)),
                 token: accepted.token,
                 bound: accepted.channel_bound,
             }),
         }
     }
 
-    fn check_password(&self, user: &str, password: &str) -> Result<Arc<Identity>, Denied> {
+    fn check_password(&self, user: &str, password: &str, domain: &str) -> Result<Arc<Identity>, Denied> {
         if let Some(file) = &self.passwords {
             let groups = file.verify(user, password)?;
             return Ok(Arc::new(identity::of_password_file(user, groups, &self.settings)));
         }
-        let principal = identity::principal(user, &self.logon_domain, &self.settings);
+        let principal = identity::principal(user, domain, &self.settings);
         let peer =
             self.acceptor()?.check_password(&principal, password).map_err(|error| Self::denied(&error))?;
-        Ok(Arc::new(identity::of_password(&peer, &self.settings)))
+        Ok(Arc::new(identity::of_password(&peer, &self.accounts, &self.settings)))
     }
 
-    fn account(&self, user: &str) -> Arc<Identity> {
-        let known = self.accounts.get(user).cloned();
-        known.unwrap_or_else(|| Arc::new(identity::without_groups(user, &self.settings)))
+    fn account(&self, user: &str) -> Option<Arc<Identity>> {
+        let groups = |name: &str| Some(self.accounts.groups(name));
+        identity::of_account(user, groups, &self.settings).map(Arc::new)
+    }
+
+    fn known_account(&self, user: &str) -> Option<Arc<Identity>> {
+        identity::of_account(user, |name| self.accounts.known(name), &self.settings).map(Arc::new)
     }
 
     fn offers_ntlm(&self) -> bool {

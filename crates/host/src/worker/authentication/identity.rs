@@ -1,11 +1,14 @@
 //! The user that the app sees, made of what was proved.
 
+use std::sync::Arc;
+
 use mews_model::authentication::{Group, Identity, LogonInfo, NameForm, Names, Scheme, SignInSettings};
-use mews_process::accounts;
 use mews_process::gssapi::Peer;
 
+use super::accounts::Accounts;
+
 /// Who has signed in with a token.
-pub(super) fn of_peer(peer: &Peer, settings: &SignInSettings) -> Identity {
+pub(super) fn of_peer(peer: &Peer, accounts: &Accounts, settings: &SignInSettings) -> Identity {
     let scheme = if peer.ntlm { Scheme::Ntlm } else { Scheme::Negotiate };
     let info = peer.logon_info.as_deref().and_then(LogonInfo::read);
     let names = names(&peer.name, info.as_ref(), settings);
@@ -14,15 +17,15 @@ pub(super) fn of_peer(peer: &Peer, settings: &SignInSettings) -> Identity {
         groups.extend(info.groups.iter().cloned().map(Group::Sid));
     }
     if let Some(local) = &peer.local {
-        groups.extend(accounts::groups(local).into_iter().map(Group::Name));
+        groups.extend(names_of(&accounts.groups(local)));
     }
     let sid = info.map(|info| info.sid).filter(|sid| !sid.is_empty());
     Identity { sid, ..named(scheme, &names, groups, settings) }
 }
 
 /// Whose password it was.
-pub(super) fn of_password(peer: &Peer, settings: &SignInSettings) -> Identity {
-    Identity { scheme: Scheme::Basic, ..of_peer(peer, settings) }
+pub(super) fn of_password(peer: &Peer, accounts: &Accounts, settings: &SignInSettings) -> Identity {
+    Identity { scheme: Scheme::Basic, ..of_peer(peer, accounts, settings) }
 }
 
 /// A user of the password file.
@@ -31,16 +34,19 @@ pub(super) fn of_password_file(user: &str, groups: Vec<String>, settings: &SignI
     named(Scheme::Basic, &names, groups.into_iter().map(Group::Name).collect(), settings)
 }
 
-/// The account that a certificate stands for.
-pub(super) fn of_account(user: &str, settings: &SignInSettings) -> Identity {
+/// The account that a certificate stands for, with its groups.
+pub(super) fn of_account(
+    user: &str,
+    groups: impl FnOnce(&str) -> Option<Arc<[String]>>,
+    settings: &SignInSettings,
+) -> Option<Identity> {
     let names = given(user, settings);
-    let groups = accounts::groups(&names.user).into_iter().map(Group::Name).collect();
-    named(Scheme::Certificate, &names, groups, settings)
+    let groups = names_of(&groups(&names.user)?).collect();
+    Some(named(Scheme::Certificate, &names, groups, settings))
 }
 
-/// The same without asking for its groups.
-pub(super) fn without_groups(user: &str, settings: &SignInSettings) -> Identity {
-    named(Scheme::Certificate, &given(user, settings), Vec::new(), settings)
+fn names_of(groups: &[String]) -> impl Iterator<Item = Group> {
+    groups.iter().cloned().map(Group::Name)
 }
 
 /// The principal that somebody means who writes this as their name: `user`, `user@REALM` or `DOMAIN\user`.
@@ -105,17 +111,18 @@ mod tests {
 
     #[test]
     fn users_of_another_realm_keep_it_in_their_name() {
-        let mine = of_peer(&peer("alice@SHOP.EXAMPLE"), &settings());
+        let of = |name: &str, settings: &SignInSettings| of_peer(&peer(name), &Accounts::default(), settings);
+        let mine = of("alice@SHOP.EXAMPLE", &settings());
         assert_eq!(
             (mine.name.as_str(), mine.aliases.as_slice()),
             ("SHOP\\alice", &["alice@SHOP.EXAMPLE".to_owned()][..])
         );
-        let other = of_peer(&peer("alice@SHOP.EVIL"), &settings());
+        let other = of("alice@SHOP.EVIL", &settings());
         assert_eq!((other.name.as_str(), other.aliases.len()), ("alice@SHOP.EVIL", 0));
         let named = SignInSettings { domain: Some("OLD".to_owned()), ..settings() };
-        assert_eq!(of_peer(&peer("alice@SHOP.EXAMPLE"), &named).name, "OLD\\alice");
+        assert_eq!(of("alice@SHOP.EXAMPLE", &named).name, "OLD\\alice");
         let long = SignInSettings { name_form: NameForm::Principal, ..settings() };
-        assert_eq!(of_peer(&peer("alice@SHOP.EXAMPLE"), &long).name, "alice@SHOP.EXAMPLE");
+        assert_eq!(of("alice@SHOP.EXAMPLE", &long).name, "alice@SHOP.EXAMPLE");
     }
 
     #[test]

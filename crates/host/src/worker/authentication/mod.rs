@@ -1,5 +1,6 @@
 //! Puts signing in and the rules about users before the handler that reaches the app.
 
+mod accounts;
 mod authority;
 mod identity;
 mod password_file;
@@ -23,9 +24,9 @@ pub(super) fn authenticated(inner: Arc<dyn Handler>, app: &AppSpec) -> Arc<dyn H
     Arc::new(AuthenticationHandler::new(
         inner,
         AuthenticationOptions {
-            schemes: access.schemes.clone(),
-            gate: access.gate.clone(),
-            authorization: access.authorization.clone(),
+            base: app.virtual_path.clone(),
+            policy: access.policy.clone(),
+            parts: access.parts.clone(),
             passwords_in_clear: access.settings.passwords_in_clear,
             authority: Arc::new(SystemAuthority::new(access)),
             pages: Box::new(move |refusal| pages::refusal(refusal, &answers)),

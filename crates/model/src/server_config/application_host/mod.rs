@@ -8,14 +8,24 @@ mod path;
 mod pool;
 mod site;
 
-use super::draft::{BindingDraft, Draft, SiteDraft};
-use super::{ClientCertificates, Format, Surroundings};
-use crate::url::Scheme;
-use crate::web_config::report::{Place, Report};
-use crate::web_config::server_file::{Location, ServerFile};
+use std::sync::Arc;
 
-/// What the file says; its problems are in the report.
-pub(super) fn read(file: &ServerFile, surroundings: Surroundings<'_>, report: &mut Report<'_>) -> Draft {
+use super::draft::{BindingDraft, Draft};
+use super::{ClientCertificates, Format, Inherited, Surroundings};
+use crate::url::Scheme;
+use crate::web_config::hints::shorten;
+use crate::web_config::report::{Place, Report};
+use crate::web_config::scopes::{Meaning, normalised};
+use crate::web_config::server_file::ServerFile;
+
+/// What the file says, whose bytes these are; its problems are in the report.
+pub(super) fn read(
+    file: &ServerFile,
+    bytes: &[u8],
+    surroundings: Surroundings<'_>,
+    report: &mut Report<'_>,
+) -> Draft {
+    let bytes: Arc<[u8]> = bytes.into();
     let mut draft = Draft { format: Format::ApplicationHost, ..Draft::default() };
     let Some(host) = file.root.find(&["system.applicationHost"]) else {
         draft.told.push("site");
@@ -34,46 +44,50 @@ pub(super) fn read(file: &ServerFile, surroundings: Surroundings<'_>, report: &m
         let mut reader = site::Reader { sites, surroundings, told: &mut draft.told, report, logs_told: None };
         draft.sites = sites.items.iter().map(|set| reader.site(set)).collect();
     }
-    for location in &file.locations {
-        client_certificates(location, &mut draft.sites, report);
+    let mut names = Vec::new();
+    for site in &mut draft.sites {
+        let name = normalised(&site.name.value);
+        let is_https =
+            |binding: &BindingDraft| binding.listen.as_ref().is_some_and(|url| url.scheme == Scheme::Https);
+        if site.bindings.iter().any(is_https) {
+            site.site.client_certificates = client_certificates(file, &name);
+        }
+        for application in &mut site.applications {
+            let path = normalised(&format!("{name}{}", application.path.value));
+            let rules = file.rules_for(&path);
+            application.application.inherited =
+                (!rules.is_empty()).then(|| Inherited::new(surroundings.file, &bytes, path, rules));
+        }
+        names.push(name);
+    }
+    for rules in &file.rules {
+        let of_site = |site: &String| rules.meaning(site) != Meaning::Elsewhere;
+        if !names.is_empty() && !names.iter().any(of_site) {
+            let message = format!("there is no site that '{}' belongs to", shorten(&rules.path.text));
+            report.warning(rules.path.at, message, |problem| {
+                problem.help("begin the path of the location with the name of a site, or remove it")
+            });
+        }
     }
     draft
 }
 
-/// Client certificates are asked for in a `location` of the site.
-fn client_certificates(location: &Location, sites: &mut [SiteDraft], report: &mut Report<'_>) {
-    let Some(access) = &location.access else { return };
-    let has = |flag: &str| access.text.split(',').any(|word| word.trim().eq_ignore_ascii_case(flag));
-    let wanted = if has("SslRequireCert") {
-        ClientCertificates::Require
-    } else if has("SslNegotiateCert") {
-        ClientCertificates::Allow
-    } else if has("Ssl") || has("Ssl128") {
-        ClientCertificates::None
-    } else {
-        return;
-    };
-    let name = location.path.text.trim_matches('/');
-    let Some(site) = sites.iter_mut().find(|site| site.name.value.eq_ignore_ascii_case(name)) else {
-        // Passing it over would open what was closed.
-        report.violation(
-            access.at,
-            "client certificates and https are required for whole sites only",
-            |problem| problem.help("name a site alone as the path of the location, or leave it to the app"),
-        );
-        return;
-    };
-    let http =
-        |binding: &&BindingDraft| binding.listen.as_ref().is_some_and(|url| url.scheme == Scheme::Http);
-    if let Some(binding) = site.bindings.iter().find(http)
-        && (has("Ssl") || has("Ssl128"))
-    {
-        let place = report.show(access.at);
-        report.violation(binding.at, "the site requires https, and this binding is http", |problem| {
-            problem.help(format!(
-                "see {place}: remove the binding, or Ssl there and use UseHttpsRedirection in the app"
-            ))
-        });
+/// Whether clients of a site are asked for certificates: what its applications require is seen by these themselves.
+fn client_certificates(file: &ServerFile, site: &str) -> ClientCertificates {
+    let mut wanted = ClientCertificates::None;
+    let mut inside = false;
+    for rules in &file.rules {
+        let Some(access) = rules.access else { continue };
+        match rules.meaning(site) {
+            Meaning::Here if access.require_certificate => wanted = ClientCertificates::Require,
+            Meaning::Here if access.negotiate_certificate => wanted = ClientCertificates::Allow,
+            Meaning::Here => wanted = ClientCertificates::None,
+            Meaning::Inside(_) => inside |= access.negotiate_certificate || access.require_certificate,
+            Meaning::Elsewhere => {}
+        }
     }
-    site.site.client_certificates = wanted;
+    match wanted {
+        ClientCertificates::None if inside => ClientCertificates::Allow,
+        wanted => wanted,
+    }
 }

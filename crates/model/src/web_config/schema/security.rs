@@ -207,7 +207,7 @@ const AUTHENTICATION: Element = Element::group("authentication", "How users sign
 ]);
 
 const RULES: Collection = Collection::add(
-    "One rule; the first that fits decides.",
+    "One rule. One that denies counts before all that allow.",
     &[
         choice("accessType", &["Allow", "Deny"], "", "What it does.").required(),
         text("users", "Names with commas; * is everybody, ? is nobody signed in."),

@@ -43,6 +43,8 @@ pub struct WebConfig {
     pub authentication: Authentication,
     /// The rest of `security`, but for `requestFiltering`.
     pub security: Security,
+    /// Paths inside the app that differ in who may send requests.
+    pub parts: Vec<Part>,
     /// `security/requestFiltering`; what counts without one when it is not there.
     pub request_filtering: RequestFiltering,
     /// `httpProtocol/customHeaders`: names and values, names unique in any case.
@@ -61,6 +63,17 @@ pub struct WebConfig {
     pub dynamic_compression: Option<bool>,
 }
 
+/// What counts for a path inside the app, in place of what is said for all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Without slashes at its ends, in small letters.
+    pub path: String,
+    /// Which schemes are enabled.
+    pub authentication: Authentication,
+    /// The rest about who may send requests.
+    pub security: Security,
+}
+
 impl Default for WebConfig {
     /// What an empty file says.
     fn default() -> Self {
@@ -71,6 +84,7 @@ impl Default for WebConfig {
             web_socket: WebSocket::default(),
             authentication: Authentication::default(),
             security: Security::default(),
+            parts: Vec::new(),
             request_filtering: RequestFiltering::default(),
             custom_headers: Vec::new(),
             http_errors: None,
@@ -118,6 +132,15 @@ pub(super) fn from_tree(root: &Set, report: &mut Report<'_>) -> WebConfig {
         config.dynamic_compression = asked.then(|| set.is("doDynamicCompression"));
     }
     config
+}
+
+/// What counts for a path inside the app; `root` is the tree for it.
+pub(super) fn part(path: &str, root: &Set, report: &mut Report<'_>) -> Part {
+    let mut config = WebConfig::default();
+    if let Some(security) = root.find(&["system.webServer", "security"]) {
+        security::read(security, &mut config, report);
+    }
+    Part { path: path.to_owned(), authentication: config.authentication, security: config.security }
 }
 
 /// The texts between commas, trimmed, without empty ones.

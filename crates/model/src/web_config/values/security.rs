@@ -23,8 +23,8 @@ pub struct Security {
     pub access: Access,
     /// `ipSecurity`.
     pub addresses: IpSecurity,
-    /// `authorization`: the first rule that fits decides, and nobody is allowed if none does. The rule that a server has of
-    /// its own, which allows everybody, is the last one unless the file takes it away. Without rules everybody is allowed.
+    /// `authorization`: nobody is allowed whom no rule allows. The rule that a server has of its own, which allows everybody,
+    /// is the last one unless the file takes it away. Without rules everybody is allowed.
     pub authorization: Vec<AuthorizationRule>,
 }
 
