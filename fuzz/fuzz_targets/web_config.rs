@@ -22,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     // The same file as that of an application above, and below itself.
+    let server = Layer { file: "server", bytes: data, kind: LayerKind::Server { path: "shop/api" } };
     let parent = Layer { file: "parent", bytes: data, kind: LayerKind::Parent { path: "api" } };
     let own = Layer { file: "web.config", bytes: data, kind: LayerKind::App };
-    let _ = web_config::read_layers(&[parent, own]);
+    let _ = web_config::read_layers(&[server, parent, own]);
 });

@@ -25,6 +25,7 @@ mod http;
 mod kerberos;
 mod load;
 mod output;
+mod password;
 mod paths;
 mod pattern;
 pub mod proc;
@@ -42,6 +43,7 @@ pub use http::{Body, Client, Closed, RawAnswer, Request, Response, Step, field_l
 pub use kerberos::{Mechanism, Realm, Tokens};
 pub use load::Load;
 pub use output::Capture;
+pub use password::password_hash;
 pub use paths::{dotnet_root, mcp, program, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
 pub use random::Random;

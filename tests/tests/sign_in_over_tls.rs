@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{HostBuilder, Mechanism, Model, Realm, TestHost, Tokens};
+use e2e::{HostBuilder, Mechanism, Model, Realm, TestHost, Tokens, password_hash};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -122,6 +122,73 @@ fn http2_signs_single_requests_in() {
         let done =
             curl(&["-sk", "--http2", "-o", "/dev/null", "-w", "%{http_code}", "-H", &header, &url(&host)]);
         assert!(!done.contains("200"), "{model:?}: {done}");
+        host.stop();
+    }
+}
+
+#[test]
+fn users_side_by_side_on_one_connection_of_http2() {
+    let scratch = tempfile::tempdir().unwrap();
+    certificate(scratch.path());
+    let realm = Realm::start();
+    let mut users = ["alice", "bob"].map(|user| (user, Tokens::of(&realm, &realm.sign_in(user, &[]))));
+    for model in MODELS {
+        let host = realm.host(secure(model, scratch.path(), &windows("None"))).start();
+        let mut arguments = vec!["-sS".to_owned(), "-Z".to_owned()];
+        let mut due = Vec::new();
+        for at in 0..30 {
+            let name = match users.get_mut(at % 3) {
+                Some((user, tokens)) => {
+                    let token = tokens.first(Mechanism::Spnego);
+                    arguments.extend(["-H".to_owned(), format!("Authorization: Negotiate {token}")]);
+                    format!("MEWS\\{user} Negotiate")
+                }
+                None => "nobody".to_owned(),
+            };
+            let file = scratch.path().join(format!("answer-{at}"));
+            arguments.extend(["-k", "--http2", "--max-time", "20", "-o"].map(str::to_owned));
+            arguments.extend([file.display().to_string(), url(&host), "--next".to_owned()]);
+            due.push((file, name));
+        }
+        arguments.pop();
+        let done = Command::new("curl").args(&arguments).output().unwrap();
+        assert!(done.status.success(), "{model:?}: {done:?}");
+        for (file, name) in due {
+            assert_eq!(fs::read_to_string(file).unwrap(), name, "{model:?}");
+        }
+        host.stop();
+    }
+}
+
+#[test]
+fn passwords_of_a_file_are_checked() {
+    let scratch = tempfile::tempdir().unwrap();
+    certificate(scratch.path());
+    let basic = "<authentication><anonymousAuthentication enabled=\"false\" />\
+                 <basicAuthentication enabled=\"true\" realm=\"the shop\" /></authentication>";
+    let users = scratch.path().join("users");
+    let (anna, otto, new) = (password_hash("annapw"), password_hash("ottopw"), password_hash("newpw"));
+    for model in MODELS {
+        fs::write(&users, format!("# the shop\nanna:{anna}:games,staff\notto:{otto}\n")).unwrap();
+        let app = secure(model, scratch.path(), basic).flag("--password-file").flag(users.to_str().unwrap());
+        let host = app.any_log().start();
+        let ask =
+            |user: &str, path: &str| curl(&["-sk", "-w", " %{http_code}", "-u", user, &(url(&host) + path)]);
+        assert_eq!(ask("anna:annapw", ""), "anna Basic 200", "{model:?}\n{}", host.story());
+        // Groups of the file are roles.
+        assert_eq!(ask("anna:annapw", "staff"), "anna Basic 200", "{model:?}");
+        assert!(ask("otto:ottopw", "staff").ends_with(" 403"), "{model:?}");
+        for wrong in ["anna:ottopw", "anna:", "Anna:annapw", "nobody:x", ":annapw"] {
+            assert!(ask(wrong, "").ends_with(" 401"), "{model:?} {wrong}");
+        }
+        // It is read anew when it has changed; a password that was right stays so for a while.
+        fs::write(&users, format!("anna:{new}\n")).unwrap();
+        assert_eq!(ask("anna:newpw", ""), "anna Basic 200", "{model:?}");
+        assert_eq!(ask("otto:ottopw", ""), "otto Basic 200", "{model:?}");
+        assert!(ask("otto:other", "").ends_with(" 401"), "{model:?}");
+        fs::write(&users, "anna:plain\n").unwrap();
+        assert!(ask("anna:other", "").ends_with(" 500"), "{model:?}");
+        host.wait_log(0, "line 1: the hash of 'anna' is none of Argon2");
         host.stop();
     }
 }

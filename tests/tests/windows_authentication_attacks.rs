@@ -129,7 +129,7 @@ fn tickets_that_have_expired_are_refused() {
             assert!(matches!(answer.status, 200 | 401), "{model:?}: {answer:?}");
             answer.status == 401
         });
-        host.wait_log(0, "has expired");
+        host.wait_log(0, "is not valid now (Ticket expired)");
         assert_eq!(host.text("/"), "nobody", "{model:?}");
         host.stop();
     }

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Client, HostBuilder, Mechanism, Model, Random, Realm, Request, Response, TestHost, Tokens};
+use e2e::{
+    Client, HostBuilder, Mechanism, Model, Random, Realm, Request, Response, TestHost, Tokens, password_hash,
+};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -107,7 +109,12 @@ fn the_keys_of_sites_and_of_applications_count() {
         let missing = realm.keytab().with_extension("none").display().to_string();
         let config = [
             site("site", 1, &settings(&realm, ""), ""),
-            site("own", 2, &settings(&realm, ", domain = 'SHOP'"), &settings(&realm, ", name_form = 'principal'")),
+            site(
+                "own",
+                2,
+                &settings(&realm, ", domain = 'SHOP'"),
+                &settings(&realm, ", name_form = 'principal'"),
+            ),
             site("domain", 3, "", &settings(&realm, ", domain = 'SHOP', service_name = 'HTTP/localhost'")),
             // What an application says takes the place of all that its site says.
             site("nokeys", 4, &settings(&realm, ""), &format!("authentication = {{ keytab = '{missing}' }}")),
@@ -123,11 +130,39 @@ fn the_keys_of_sites_and_of_applications_count() {
             let answer = ask(&mut host.client_at(index), ROOT, Some(("Negotiate", &token)));
             assert_eq!(answer.text(), *due, "{model:?}\n{}", host.story());
         }
-        let refused = ask(&mut host.client_at(3), ROOT, Some(("Negotiate", &tokens.first(Mechanism::Spnego))));
+        let refused =
+            ask(&mut host.client_at(3), ROOT, Some(("Negotiate", &tokens.first(Mechanism::Spnego))));
         assert!(refused.status == 500 && refused.text().contains("500.19"), "{model:?}: {refused:?}");
         host.wait_log(0, &missing);
         host.stop();
     }
+}
+
+#[test]
+fn passwords_are_taken_in_clear_only_where_mews_toml_says_so() {
+    let site = |name: &str, n: u8, more: &str| {
+        format!(
+            "[[site]]\nname = '{name}'\nbindings = ['http://127.0.0.{n}:0']\n\
+             authentication = {{ password_file = 'users'{more} }}\n"
+        ) + &application("/", name, name, InProcess, "")
+    };
+    let config = site("tls", 1, "") + &site("clear", 2, ", allow_basic_without_tls = true, domain = 'SHOP'");
+    let basic =
+        "<security><authentication><basicAuthentication enabled=\"true\" /></authentication></security>";
+    let users = format!("anna:{}\n", password_hash("annapw"));
+    let mut builder = TestHost::configured(&config).file("users", &users);
+    for folder in ["tls", "clear"] {
+        builder = builder.with_app(folder, "SignIn").edit(&format!("{folder}/web.config"), |text| {
+            text.replace("</system.webServer>", &format!("{basic}</system.webServer>"))
+        });
+    }
+    let host = builder.any_log().serve();
+    let right = Some(("Basic", "YW5uYTphbm5hcHc="));
+    let refused = ask(&mut host.client_at(0), ROOT, right);
+    assert!(refused.status == 403 && refused.text().contains("403.4"), "{refused:?}");
+    assert_eq!(ask(&mut host.client_at(1), ROOT, right).text(), "SHOP\\anna Basic", "{}", host.story());
+    assert_eq!(ask(&mut host.client_at(1), ROOT, Some(("Basic", "YW5uYTpvdGhlcg=="))).status, 401);
+    host.stop();
 }
 
 #[test]
@@ -188,7 +223,11 @@ fn each_application_has_its_own_user_of_a_connection() {
         assert_eq!(ask(&mut client, OTHER, None).text(), NOBODY, "{models:?}");
         assert_eq!(ask(&mut client, ROOT, None).text(), "NTLM\\alice NTLM", "{models:?}");
         for target in [ROOT, API, OTHER] {
-            assert_eq!(ask(&mut host.client(), target, None).text(), NOBODY, "{models:?}: another connection");
+            assert_eq!(
+                ask(&mut host.client(), target, None).text(),
+                NOBODY,
+                "{models:?}: another connection"
+            );
         }
         host.stop();
     }
@@ -263,7 +302,11 @@ fn mix(models: [Model; 3], persist: bool, recycle: bool) {
                     }
                     None => (ask(&mut shared.client, target, None), owner),
                 };
-                assert_eq!((answer.status, answer.text()), (200, due), "{models:?} persist={persist} {target:?}");
+                assert_eq!(
+                    (answer.status, answer.text()),
+                    (200, due),
+                    "{models:?} persist={persist} {target:?}"
+                );
                 if persist && who < users.len() {
                     shared.owners.insert(target, names[who]);
                 }
@@ -331,7 +374,8 @@ fn http2_keeps_no_user_on_the_way_to_another_worker() {
         let mut next = |version: &str, path: &str, authorization: Option<String>| {
             let more = arguments.is_empty();
             arguments.extend((!more).then(|| "--next".to_owned()));
-            arguments.extend(["-sk", version, "--max-time", "20", "-w", " %{num_connects}\n"].map(str::to_owned));
+            arguments
+                .extend(["-sk", version, "--max-time", "20", "-w", " %{num_connects}\n"].map(str::to_owned));
             arguments.extend(authorization.iter().flat_map(|value| ["-H".to_owned(), value.clone()]));
             arguments.push(url(path));
         };

@@ -18,7 +18,7 @@ pub(crate) const H2LOAD: Tool =
     Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
 
 /// What the end-to-end tests drive.
-pub(crate) const FOR_TESTS: [Tool; 10] = [
+pub(crate) const FOR_TESTS: [Tool; 13] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
     Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
     H2LOAD,
@@ -45,6 +45,13 @@ pub(crate) const FOR_TESTS: [Tool; 10] = [
         purpose: "handshakes of several steps",
     },
     Tool { programs: &["faketime"], package: "faketime", purpose: "clocks that are set while a host runs" },
+    Tool { programs: &["/usr/sbin/samba"], package: "samba-ad-dc", purpose: "a domain of Active Directory" },
+    Tool {
+        programs: &["/usr/share/samba/setup/provision.ldif"],
+        package: "samba-ad-provision",
+        purpose: "what such a domain begins with",
+    },
+    Tool { programs: &["argon2"], package: "argon2", purpose: "hashes of passwords" },
 ];
 
 /// The load generator of the benchmarks.

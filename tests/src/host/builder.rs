@@ -17,8 +17,8 @@ pub struct HostBuilder {
     scratch: tempfile::TempDir,
     folder: PathBuf,
     target: Option<PathBuf>,
-    /// `mews serve` with the file `mews.toml` of the folder, instead of `mews run`.
-    pub(super) serves: bool,
+    /// `mews serve` with this file of the folder, instead of `mews run`.
+    pub(super) serves: Option<&'static str>,
     urls: Option<String>,
     flags: Vec<OsString>,
     args: Vec<OsString>,
@@ -56,7 +56,7 @@ impl HostBuilder {
             scratch,
             folder,
             target: None,
-            serves: false,
+            serves: None,
             urls: Some("http://127.0.0.1:0".to_owned()),
             flags: Vec::new(),
             args: Vec::new(),
@@ -210,7 +210,7 @@ impl HostBuilder {
     /// It does not come to run.
     pub fn start(self) -> TestHost {
         // With several pools it is the test that knows how many run.
-        let one = !self.serves;
+        let one = self.serves.is_none();
         let mut host = self.launch();
         let line = host.stderr.wait_for(PATIENCE, |line| line.contains("listening on "));
         let Some(line) = line else {
@@ -310,8 +310,8 @@ impl HostBuilder {
                 shell
             }
         };
-        if self.serves {
-            command.arg("serve").arg("--config").arg(self.folder.join("mews.toml"));
+        if let Some(file) = self.serves {
+            command.arg("serve").arg("--config").arg(self.folder.join(file));
             command.arg("--control").arg(self.folder.join("control.sock"));
         } else {
             command.arg("run").arg(self.target.as_ref().unwrap_or(&self.folder));

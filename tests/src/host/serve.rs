@@ -44,8 +44,17 @@ impl HostBuilder {
 impl TestHost {
     /// Begins to describe a `mews serve` with this `mews.toml`, in a folder that [`HostBuilder::with_app`] puts apps into.
     pub fn configured(mews_toml: &str) -> HostBuilder {
-        let mut builder = HostBuilder::empty_folder().file("mews.toml", mews_toml);
-        builder.serves = true;
+        Self::served("mews.toml", mews_toml)
+    }
+
+    /// The same with a file of IIS.
+    pub fn configured_by_iis(application_host: &str) -> HostBuilder {
+        Self::served("applicationHost.config", application_host)
+    }
+
+    fn served(name: &'static str, text: &str) -> HostBuilder {
+        let mut builder = HostBuilder::empty_folder().file(name, text);
+        builder.serves = Some(name);
         builder
     }
 

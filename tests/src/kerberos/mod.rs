@@ -1,5 +1,6 @@
 //! A Kerberos realm of a test's own: a real key server on loopback, with users, services and tickets.
 
+mod directory;
 mod tickets;
 mod tokens;
 
@@ -10,6 +11,9 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+
+/// It ends with the thread that runs the test, whatever becomes of that.
+const PDEATHSIG: [&str; 2] = ["--pdeathsig", "KILL"];
 
 /// How often another port is tried, when somebody else has taken the one that was free.
 const TRIES: usize = 5;
@@ -41,15 +45,15 @@ impl Realm {
         let folder = tempfile::Builder::new().prefix("mews-realm-").tempdir().expect("a folder can be made");
         let mut problem = String::new();
         for _ in 0..TRIES {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-            let port = listener.local_addr().expect("the socket has an address").port();
-            drop(listener);
+            let port = free_port();
             configure(name, folder.path(), port);
             if !folder.path().join("principal").exists() {
                 let mut create = tool_in(folder.path(), "kdb5_util");
                 run(create.args(["create", "-s", "-P", "master", "-r", name]));
             }
-            match serve(folder.path(), port) {
+            let log = folder.path().join("kdc.log");
+            match serve(tool_in(folder.path(), "setpriv").args(PDEATHSIG).args(["krb5kdc", "-n"]), port, &log)
+            {
                 Ok(server) => return Self { name: name.to_owned(), folder, server },
                 Err(error) => problem = error,
             }
@@ -192,29 +196,36 @@ impl Drop for Realm {
     }
 }
 
-fn configure(name: &str, folder: &Path, port: u16) {
-    let base = folder.display();
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("the socket has an address").port()
+}
+
+/// What clients and services know of the realm.
+fn configure_clients(name: &str, folder: &Path, port: u16) {
     let client = format!(
         "[libdefaults]\n default_realm = {name}\n dns_lookup_realm = false\n dns_lookup_kdc = false\n \
          dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = 1\n qualify_shortname = \"\"\n\
          [realms]\n {name} = {{\n  kdc = 127.0.0.1:{port}\n }}\n\
          [domain_realm]\n localhost = {name}\n"
     );
+    fs::write(folder.join("krb5.conf"), client).expect("the folder is writable");
+}
+
+fn configure(name: &str, folder: &Path, port: u16) {
+    configure_clients(name, folder, port);
+    let base = folder.display();
     let server = format!(
         "[kdcdefaults]\n kdc_listen = \"\"\n kdc_tcp_listen = 127.0.0.1:{port}\n\
          [realms]\n {name} = {{\n  database_name = {base}/principal\n  key_stash_file = {base}/stash\n  \
          acl_file = {base}/acl\n  max_life = 1h\n }}\n\
          [logging]\n kdc = FILE:{base}/kdc.log\n"
     );
-    fs::write(folder.join("krb5.conf"), client).expect("the folder is writable");
     fs::write(folder.join("kdc.conf"), server).expect("the folder is writable");
 }
 
-fn serve(folder: &Path, port: u16) -> Result<Child, String> {
-    // It ends with the thread that runs the test, whatever becomes of that.
-    let mut command = tool_in(folder, "setpriv");
+fn serve(command: &mut Command, port: u16, log: &Path) -> Result<Child, String> {
     let mut server = command
-        .args(["--pdeathsig", "KILL", "krb5kdc", "-n"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -222,9 +233,9 @@ fn serve(folder: &Path, port: u16) -> Result<Child, String> {
         .map_err(|error| error.to_string())?;
     let found = wait::poll(PATIENCE, || {
         let ended = server.try_wait().expect("the server can be waited for");
-        let log = || fs::read_to_string(folder.join("kdc.log")).unwrap_or_default();
+        let said = || fs::read_to_string(log).unwrap_or_default();
         match ended {
-            Some(status) => Some(Err(format!("{status}\n{}", log()))),
+            Some(status) => Some(Err(format!("{status}\n{}", said()))),
             None => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(Ok(())),
         }
     });
