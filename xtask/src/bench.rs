@@ -7,6 +7,7 @@ mod boundary;
 mod client;
 mod contender;
 mod difference;
+mod edge;
 mod first_response;
 mod gateway;
 mod http2;
@@ -48,6 +49,8 @@ enum What {
     All(matrix::Options),
     /// Time from start to the first response
     FirstResponse(first_response::Options),
+    /// TLS, HTTP/2 over it, idle connections; what log and metrics cost
+    Edge(edge::Options),
     /// HTTP/2 without TLS: processor time of a request
     Http2(http2::Options),
     /// Memory after a warm-up, idle
@@ -106,6 +109,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         What::OutOfProcess(options) => matrix::measure(Preset::OutOfProcess, &contenders, options),
         What::All(options) => matrix::measure(Preset::All, &contenders, options),
         What::FirstResponse(options) => first_response::measure(&contenders, options),
+        What::Edge(options) => edge::measure(&contenders, options),
         What::Http2(options) => http2::measure(&contenders, options),
         What::IdleMemory(options) => idle_memory::measure(&contenders, options),
         What::Blocking(options) => blocking::measure(&contenders, options),

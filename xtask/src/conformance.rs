@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: suites that nobody here wrote, and the framing table with other servers before Mews. Each
 //! tool is installed by its package's name. What was run and what came out is printed, and published with `--publish`.
 
+mod autobahn;
 mod framing;
 mod h2load;
 mod host;
@@ -39,6 +40,8 @@ enum Suite {
     Slow,
     /// h2load: HTTP/2 with and without TLS
     H2load,
+    /// The cases of the Autobahn test suite: WebSockets
+    Autobahn,
 }
 
 /// What came out of one thing that was run.
@@ -50,7 +53,7 @@ struct Row {
 }
 
 pub(crate) fn task(options: &Options) -> Result<()> {
-    let all = [Suite::Framing, Suite::Tls, Suite::Slow, Suite::H2load];
+    let all = [Suite::Framing, Suite::Tls, Suite::Slow, Suite::H2load, Suite::Autobahn];
     let suites: Vec<Suite> =
         all.into_iter().filter(|suite| options.suites.is_empty() || options.suites.contains(suite)).collect();
     let toolchain = Toolchain::get()?;
@@ -77,6 +80,12 @@ pub(crate) fn task(options: &Options) -> Result<()> {
                     rows.extend(h2load::run(&hosts, model)?);
                 }
             }
+            Suite::Autobahn => {
+                let suite = autobahn::install(&hosts)?;
+                for model in [Model::InProcess, Model::OutOfProcess] {
+                    rows.extend(autobahn::run(&hosts, &suite, model)?);
+                }
+            }
         }
     }
     let table = table(&rows);
@@ -94,7 +103,7 @@ pub(crate) fn task(options: &Options) -> Result<()> {
 }
 
 const INTRODUCTION: &str = "# Conformance\n\n\
-    Written by `cargo xtask conformance --publish`; each tool comes from its Debian package. What the rows of the framing table are is in \
+    Written by `cargo xtask conformance --publish`; each tool comes from its Debian package, the driver of Autobahn's cases from PyPI. What the rows of the framing table are is in \
     [its reference](reference/http-framing.md).\n\n";
 
 fn table(rows: &[Row]) -> String {

@@ -17,10 +17,16 @@ pub(crate) struct Tool {
 pub(crate) const H2LOAD: Tool =
     Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 clients nobody here wrote" };
 
+pub(crate) const OPENSSL: Tool = Tool {
+    programs: &["openssl"],
+    package: "openssl",
+    purpose: "certificates, and TLS clients nobody here wrote",
+};
+
 /// What the end-to-end tests drive.
 pub(crate) const FOR_TESTS: [Tool; 13] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
-    Tool { programs: &["openssl"], package: "openssl", purpose: "certificates for the TLS tests" },
+    OPENSSL,
     H2LOAD,
     Tool {
         programs: &["chromium", "chromium-browser", "google-chrome"],
@@ -67,14 +73,15 @@ pub(crate) const CADDY: Tool =
     Tool { programs: &["caddy"], package: "caddy", purpose: "a proxy to compare with" };
 
 /// What `cargo xtask conformance` drives.
-pub(crate) const FOR_CONFORMANCE: [Tool; 7] = [
-    FOR_TESTS[1],
+pub(crate) const FOR_CONFORMANCE: [Tool; 8] = [
+    OPENSSL,
     Tool { programs: &["testssl"], package: "testssl.sh", purpose: "checks of TLS" },
     Tool { programs: &["slowhttptest"], package: "slowhttptest", purpose: "slow clients" },
-    Tool { programs: &["h2load"], package: "nghttp2-client", purpose: "HTTP/2 load" },
+    H2LOAD,
     Tool { programs: &["nginx"], package: "nginx", purpose: "a server in front" },
     Tool { programs: &["haproxy"], package: "haproxy", purpose: "a server in front" },
     Tool { programs: &["caddy"], package: "caddy", purpose: "a server in front" },
+    Tool { programs: &["python3"], package: "python3-venv", purpose: "the cases of the Autobahn test suite" },
 ];
 
 /// Makes sure that all `tools` are there.

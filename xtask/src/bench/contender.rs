@@ -36,7 +36,7 @@ pub(crate) enum Contender {
 impl Contender {
     pub(crate) const ALL: [Self; 2] = [Self::Kestrel, Self::Mews];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Kestrel => "Kestrel",
             Self::Mews => "Mews in-process",

@@ -36,7 +36,7 @@ public static class Sockets
         }
     }
 
-    /// <summary>Echoes messages; the text <c>close</c> makes the server close first, <c>abort</c> makes it cut the connection.</summary>
+    /// <summary>Echoes messages; the text <c>close</c> makes the server close first, <c>abort</c> makes it cut the connection. With <c>deflate</c> in the query messages may be compressed.</summary>
     private static async Task WebSocketEcho(HttpContext context)
     {
         if (!context.WebSockets.IsWebSocketRequest)
@@ -47,7 +47,12 @@ public static class Sockets
         }
 
         var protocol = context.WebSockets.WebSocketRequestedProtocols.FirstOrDefault();
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(protocol);
+        var asked = new WebSocketAcceptContext
+        {
+            SubProtocol = protocol,
+            DangerousEnableCompression = context.Request.Query.ContainsKey("deflate"),
+        };
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(asked);
         var buffer = new byte[16 * 1024];
         while (true)
         {
