@@ -136,6 +136,10 @@ pub struct Http2Limits {
     pub budget_window: Duration,
     /// Most CONTINUATION frames of a header block.
     pub continuations: u32,
+    /// How long a client with open streams may be silent before it is asked whether it is there (PING); zero = for ever.
+    pub ping_after: Duration,
+    /// How long it may take to answer; then the connection is reset.
+    pub ping_timeout: Duration,
 }
 
 impl Default for Http2Limits {
@@ -149,6 +153,8 @@ impl Default for Http2Limits {
             frames: 1000,
             budget_window: Duration::from_secs(30),
             continuations: 8,
+            ping_after: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(20),
         }
     }
 }

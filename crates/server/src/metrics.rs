@@ -24,6 +24,7 @@ const LIMITS: &[Limit] = &[
     ("http2_header_block", |stats| stats.http2_header_floods),
     ("http2_streams", |stats| stats.http2_refused_streams),
     ("http2_response_window", |stats| stats.http2_stalled_streams),
+    ("http2_ping", |stats| stats.http2_silent),
     ("handshake_timeout", |stats| stats.handshake_timeouts),
     ("handshakes", |stats| stats.handshake_limit_hits),
     ("connections", |stats| stats.connection_limit_hits),

@@ -68,6 +68,8 @@ pub struct Stats {
     pub http2_refused_streams: u64,
     /// Responses given up because the client left no room for them.
     pub http2_stalled_streams: u64,
+    /// HTTP/2 connections reset because the client did not answer a PING.
+    pub http2_silent: u64,
     /// I/O threads replaced because they were stuck in a handler.
     pub replaced_threads: u64,
     /// Handler runs on the pool.
@@ -110,6 +112,7 @@ pub(crate) struct Counters {
     pub(crate) http2_header_floods: AtomicU64,
     pub(crate) http2_refused_streams: AtomicU64,
     pub(crate) http2_stalled_streams: AtomicU64,
+    pub(crate) http2_silent: AtomicU64,
 }
 
 impl Counters {
@@ -149,5 +152,6 @@ impl Counters {
         stats.http2_header_floods = get(&self.http2_header_floods);
         stats.http2_refused_streams = get(&self.http2_refused_streams);
         stats.http2_stalled_streams = get(&self.http2_stalled_streams);
+        stats.http2_silent = get(&self.http2_silent);
     }
 }

@@ -523,3 +523,36 @@ fn tls_clients_choose() {
         }
     }
 }
+
+#[test]
+fn silent_clients_with_open_streams_are_asked_and_given_up() {
+    let mut limits = Limits::default();
+    limits.http2.ping_after = Duration::from_millis(100);
+    limits.http2.ping_timeout = Duration::from_millis(400);
+    let fixture = Fixture::http2(limits);
+    // Whoever answers stays, however long the response takes.
+    let mut there = connect(&fixture);
+    let stream = there.get("/keep");
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(1200) {
+        let ping = there.find(|frame| frame.kind == PING && frame.flags == 0);
+        there.put(PING, ACK, 0, &ping.payload);
+    }
+    fixture.app.finish_kept(b"kept");
+    loop {
+        let frame = there.frame();
+        match frame.kind {
+            PING => there.put(PING, ACK, 0, &frame.payload),
+            DATA if frame.ends_stream() => break,
+            _ => assert_eq!(frame.stream, stream),
+        }
+    }
+    // Without streams nobody is asked: that is for the keep-alive time to end.
+    assert_eq!(there.fetch("/hello").text(), "hello");
+    let mut gone = connect(&fixture);
+    gone.get("/keep");
+    gone.find(|frame| frame.kind == PING && frame.flags == 0);
+    common::eventually("the silent client is given up", || fixture.server().stats().http2_silent == 1);
+    fixture.app.event_matching(|event| matches!(event, Event::Aborted(target) if target == "/keep"));
+    assert_eq!(there.fetch("/hello").text(), "hello");
+}

@@ -59,6 +59,8 @@ fn the_defaults() {
             frames: 1000,
             budget_window: Duration::from_secs(30),
             continuations: 8,
+            ping_after: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(20),
         },
     };
     assert_eq!(Limits::default(), expected);

@@ -25,3 +25,14 @@ impl Http2 {
         }
     }
 }
+
+impl From<mews_model::server_config::Http2> for Http2 {
+    fn from(configured: mews_model::server_config::Http2) -> Self {
+        use mews_model::server_config::Http2 as Configured;
+        match configured {
+            Configured::Off => Self::Off,
+            Configured::Tls => Self::Tls,
+            Configured::Always => Self::Always,
+        }
+    }
+}

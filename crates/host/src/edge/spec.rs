@@ -7,7 +7,7 @@ use std::time::Duration;
 use mews_model::compression::Compression;
 use mews_model::metrics::{Snapshot, names};
 use mews_model::server_config::{AccessLog, ConnectionLimits, Site};
-use mews_server::{Accounting, Limits, MinDataRate, RotatingFile, Sink};
+use mews_server::{Accounting, Http2Limits, Limits, MinDataRate, RotatingFile, Sink};
 use serde::{Deserialize, Serialize};
 
 use super::http2::Http2;
@@ -45,6 +45,7 @@ impl EdgeSpec {
     pub(crate) fn of(site: &Site) -> Self {
         Self {
             access_log: site.access_log.clone(),
+            http2: site.http2.into(),
             limits: site.limits.clone(),
             compression: site.compression.clone(),
             https: HttpsRules {
@@ -52,7 +53,6 @@ impl EdgeSpec {
                 redirect: site.https_redirect,
                 ports: site.https_ports(),
             },
-            ..Self::default()
         }
     }
 
@@ -123,6 +123,11 @@ impl Edge {
             min_response_rate: rate(own.response_rate),
             handshake_timeout: own.handshake_timeout,
             max_connections: size(own.connections),
+            http2: Http2Limits {
+                ping_after: own.http2_ping,
+                ping_timeout: own.http2_ping_timeout,
+                ..Http2Limits::default()
+            },
             ..Limits::default()
         }
     }

@@ -27,6 +27,10 @@ pub struct ConnectionLimits {
     pub stall_timeout: Duration,
     /// From accepting a connection to the end of its TLS handshake.
     pub handshake_timeout: Duration,
+    /// How long an HTTP/2 client with open streams may be silent before it is sent a PING; zero = for ever.
+    pub http2_ping: Duration,
+    /// How long it may take to answer that; then the connection is reset.
+    pub http2_ping_timeout: Duration,
     /// Open connections of a worker; more wait in the kernel. 0 = as many as files may be open.
     pub connections: u64,
 }
@@ -44,6 +48,8 @@ impl Default for ConnectionLimits {
             rate_grace: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
+            http2_ping: Duration::from_secs(30),
+            http2_ping_timeout: Duration::from_secs(20),
             connections: 0,
         }
     }

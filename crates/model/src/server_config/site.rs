@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AccessLog, Binding, ConnectionLimits, HostName, Hsts, HttpsRedirect, Inherited};
+use super::{AccessLog, Binding, ConnectionLimits, HostName, Hsts, Http2, HttpsRedirect, Inherited};
 use crate::HostingModel;
 use crate::authentication::SignInSettings;
 use crate::compression::Compression;
@@ -37,6 +37,8 @@ pub struct Site {
     pub access_log: Option<AccessLog>,
     /// Keys and names of users who sign in; `None`: the system's.
     pub authentication: Option<SignInSettings>,
+    /// Where HTTP/2 is spoken.
+    pub http2: Http2,
     /// What clients may ask of its connections.
     pub limits: ConnectionLimits,
     /// Its applications. One of them has the path `/`.

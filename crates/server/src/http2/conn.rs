@@ -75,6 +75,8 @@ pub(crate) struct Connection {
     pub(super) inline_run: InlineRun,
     /// Coarse time at which a head that has begun, or the preface, must have come; 0 = none is awaited.
     pub(super) head_until: AtomicU64,
+    /// Coarse time at which bytes came last.
+    pub(super) heard_at: AtomicU64,
     this: Weak<Connection>,
 }
 
@@ -119,6 +121,7 @@ impl Connection {
             stuck: AtomicBool::new(false),
             inline_run: InlineRun::default(),
             head_until: AtomicU64::new(head_until),
+            heard_at: AtomicU64::new(clock::coarse_ms()),
             this: this.clone(),
             server,
         })

@@ -303,6 +303,9 @@ impl Connection {
             return Err(Fault::size("PING of the wrong size"));
         }
         let mut state = lock(&self.state);
+        if frame.has(flag::ACK) && state.alive.answered() {
+            return Ok(());
+        }
         self.spend(&mut state)?;
         if !frame.has(flag::ACK) {
             frame::put(&mut state.out, kind::PING, flag::ACK, 0, payload);

@@ -24,6 +24,7 @@ mod frames;
 pub(crate) mod fuzzing;
 mod head;
 mod hpack;
+mod keep_alive;
 mod pending;
 mod receiver;
 mod requests;

@@ -99,6 +99,7 @@ impl Connection {
         match self.wire.receive(&self.io, room) {
             Ok(count @ 1..) => {
                 receiver.buffer.filled(count);
+                self.heard_at.store(clock::coarse_ms(), Ordering::Relaxed);
                 if let Err(fault) = self.frames(&mut receiver) {
                     self.fail(fault);
                 }

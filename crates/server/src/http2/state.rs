@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::budget::Budget;
 use super::frame::{self, Code};
 use super::hpack::Encoder;
+use super::keep_alive::KeepAlive;
 use super::stream::{Request, Stream};
 use crate::access::Ending as Outcome;
 use crate::clock;
@@ -104,6 +105,7 @@ pub(super) struct State {
     pub(super) idle_until: u64,
     /// Coarse time of the next look at the streams' deadlines.
     pub(super) check_at: u64,
+    pub(super) alive: KeepAlive,
     reset_by_us: VecDeque<u32>,
     resets: Budget,
     errors: Budget,
@@ -139,6 +141,7 @@ impl State {
             last: 0,
             idle_until: 0,
             check_at: u64::MAX,
+            alive: KeepAlive::new(limits),
             reset_by_us: VecDeque::new(),
             resets: Budget::new(limits.resets, now),
             errors: Budget::new(limits.errors, now),

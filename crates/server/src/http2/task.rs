@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::conn::Connection;
-use super::frame::Code;
+use super::frame::{self, Code};
+use super::keep_alive::Silence;
 use super::receiver::{CLOSING_MS, Fault};
 use super::state::{Ending, Farewell};
 use crate::clock;
@@ -22,6 +23,8 @@ const READS: usize = 4;
 const TRIM_AFTER: Duration = Duration::from_secs(5);
 /// How long a closing connection waits for the client to have read the rest.
 const LINGER: Duration = Duration::from_secs(2);
+/// What the PING of a server says.
+const PING: &[u8; 8] = b"mews\0\0\0\0";
 /// Bytes swallowed in that time.
 const LINGER_BYTES: usize = 1 << 20;
 
@@ -169,6 +172,22 @@ impl Http2 {
             deadline = deadline.min(self.trim_at);
         } else {
             self.trim_at = 0;
+            match state.alive.look(now, conn.heard_at.load(Ordering::Relaxed)) {
+                Silence::Until(at) => deadline = deadline.min(at),
+                Silence::Ask { until } => {
+                    frame::put(&mut state.out, frame::kind::PING, 0, 0, PING);
+                    deadline = deadline.min(until);
+                }
+                Silence::Dead => {
+                    tracing::debug!(
+                        connection = conn.info.id,
+                        "the client answers no PING; the connection is reset"
+                    );
+                    Counters::add(&conn.server.counters().http2_silent);
+                    conn.wire.reset();
+                    return true;
+                }
+            }
         }
         let unsent = !state.out.is_empty();
         if !state.lost.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Placed, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, HostName, Hsts, HttpsRedirect, Period, Surroundings,
+    AccessLog, AccessLogFormat, CertificateFiles, HostName, Hsts, Http2, HttpsRedirect, Period, Surroundings,
 };
 use super::defaults::Layered;
 use super::path;
@@ -13,6 +13,9 @@ use crate::url::{ListenUrl, Scheme, parse_url};
 use crate::web_config::hints::shorten;
 use crate::web_config::report::{Place, Report};
 use crate::web_config::tree::{Given, Set};
+
+/// In `sslFlags`.
+const DISABLE_HTTP2: u64 = 4;
 
 /// What an application without a pool gets, as in IIS.
 const DEFAULT_POOL: &str = "DefaultAppPool";
@@ -181,6 +184,9 @@ impl<'t> Reader<'_, '_, 't> {
                     problem.expected("expected address:port:host, as in *:80:shop.example or *:80:")
                 });
             }
+        }
+        if scheme == Scheme::Https && set.number("sslFlags") & DISABLE_HTTP2 != 0 {
+            draft.site.http2 = Http2::Off;
         }
         if scheme == Scheme::Https {
             self.certificate(set, given, draft);

@@ -17,7 +17,7 @@ mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName,
+    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName, Http2,
     HttpsRedirect, Period, Pool,
 };
 use super::table::Default::{Required, Text, Words};
@@ -198,6 +198,17 @@ const SITE: &[Row<SiteDraft>] = &[
         }),
         Words("the system's keytab"),
         "Where keys are and how names look, for applications whose `web.config` lets users sign in. A text is the `keytab`.",
+    ),
+    row(
+        "http2",
+        Kind::Choice(&[
+            ("off", |site| site.site.http2 = Http2::Off),
+            ("tls", |site| site.site.http2 = Http2::Tls),
+            ("always", |site| site.site.http2 = Http2::Always),
+        ]),
+        Text("\"tls\""),
+        "Where HTTP/2 is spoken: nowhere, over TLS with clients that offer it, or also without TLS with clients that begin \
+         with it (prior knowledge). Of several sites in one pool, that of the first application counts.",
     ),
     row(
         "limits",
@@ -386,6 +397,18 @@ const LIMITS: &[Row<ConnectionLimits>] = &[
         duration(1, 3600, |limits, time| limits.handshake_timeout = time),
         Text("\"10s\""),
         "From accepting a connection to the end of its TLS handshake.",
+    ),
+    row(
+        "http2_ping",
+        duration(0, 3600, |limits, time| limits.http2_ping = time),
+        Text("\"30s\""),
+        "How long an HTTP/2 client with open streams may be silent before it is sent a PING; 0 is off.",
+    ),
+    row(
+        "http2_ping_timeout",
+        duration(1, 3600, |limits, time| limits.http2_ping_timeout = time),
+        Text("\"20s\""),
+        "How long it may take to answer; then the connection is reset.",
     ),
     row(
         "connections",

@@ -36,7 +36,7 @@ public static class Sockets
         }
     }
 
-    /// <summary>Echoes messages; the text <c>close</c> makes the server close first, <c>abort</c> makes it cut the connection. With <c>deflate</c> in the query messages may be compressed.</summary>
+    /// <summary>Echoes messages; the text <c>close</c> makes the server close first, <c>abort</c> makes it cut the connection. With <c>deflate</c> in the query messages may be compressed, with <c>whole</c> they are collected first.</summary>
     private static async Task WebSocketEcho(HttpContext context)
     {
         if (!context.WebSockets.IsWebSocketRequest)
@@ -53,9 +53,20 @@ public static class Sockets
             DangerousEnableCompression = context.Request.Query.ContainsKey("deflate"),
         };
         using var socket = await context.WebSockets.AcceptWebSocketAsync(asked);
+        var whole = context.Request.Query.ContainsKey("whole");
         var buffer = new byte[16 * 1024];
         while (true)
         {
+            if (whole)
+            {
+                if (!await EchoWhole(socket, buffer, context.RequestAborted))
+                {
+                    return;
+                }
+
+                continue;
+            }
+
             var received = await socket.ReceiveAsync(buffer, context.RequestAborted);
             if (received.MessageType == WebSocketMessageType.Close)
             {
@@ -80,5 +91,26 @@ public static class Sockets
 
             await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, context.RequestAborted);
         }
+    }
+
+    /// <summary>Takes a whole message before any of it goes back: some clients read nothing while they send. False: the client has closed.</summary>
+    private static async Task<bool> EchoWhole(WebSocket socket, byte[] buffer, CancellationToken ends)
+    {
+        using var message = new MemoryStream();
+        ValueWebSocketReceiveResult received;
+        do
+        {
+            received = await socket.ReceiveAsync(buffer.AsMemory(), ends);
+            message.Write(buffer, 0, received.Count);
+        }
+        while (!received.EndOfMessage);
+        if (received.MessageType == WebSocketMessageType.Close)
+        {
+            await socket.CloseAsync(socket.CloseStatus ?? WebSocketCloseStatus.Empty, socket.CloseStatusDescription, ends);
+            return false;
+        }
+
+        await socket.SendAsync(message.GetBuffer().AsMemory(0, (int)message.Length), received.MessageType, endOfMessage: true, ends);
+        return true;
     }
 }

@@ -50,7 +50,7 @@ const BINDING: Element = Element::part("binding", "An address that the site list
         0,
         255,
         "0",
-        "Bit 1: by host name (always the case here); others have no meaning here.",
+        "1: by host name, as always here; 4: no HTTP/2, which counts for the whole site. Others have no meaning here.",
     ),
     text("certificateFile", "Only here: the certificate, PEM or PKCS#12 (.pfx)."),
     text("keyFile", "Only here: its private key (PEM), where the certificate's file does not hold it."),
