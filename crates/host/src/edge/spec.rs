@@ -53,6 +53,7 @@ impl EdgeSpec {
                 redirect: site.https_redirect,
                 ports: site.https_ports(),
             },
+            ..Self::default()
         }
     }
 
