@@ -11,8 +11,12 @@ use crate::command::Step;
 use crate::prerequisites;
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// From the first answer on plain connections to the first connection over TLS, at most.
+const START_LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -73,7 +77,7 @@ impl Both {
 }
 
 fn used(server: &Server) -> Result<f64> {
-    Ok(process::usage(&[server.pid()])?.values().map(std::time::Duration::as_secs_f64).sum())
+    Ok(process::usage(&[server.pid()])?.values().map(Duration::as_secs_f64).sum())
 }
 
 pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Report> {
@@ -139,7 +143,17 @@ impl<'a> Pair<'a> {
             }
         };
         command.envs(self.contenders.environment());
-        Ok(Both { server: self.contenders.start_any(contender.name(), command, plain)?, secure })
+        let server = self.contenders.start_any(contender.name(), command, plain)?;
+        // Kestrel listens there a moment later.
+        let begun = Instant::now();
+        while let Err(error) = TcpStream::connect(secure) {
+            if begun.elapsed() > START_LIMIT {
+                return Err(error)
+                    .with_context(|| format!("{} does not listen on {secure}", contender.name()));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Both { server, secure })
     }
 
     /// Both, in the order of [`Contender::ALL`].
