@@ -67,3 +67,27 @@ fn a_broken_file_is_told_with_its_line_and_nothing_is_served() {
     assert_eq!(finished.code, Some(78), "{finished:?}");
     assert!(finished.stderr.contains("mews.toml:2:8"), "{finished:?}");
 }
+
+#[test]
+fn sites_of_one_pool_share_its_worker_and_not_their_logs() {
+    let logged = |name: &str, n: u8| {
+        let log = format!("name = '{name}'\naccess_log = {{ file = '{name}.log' }}\n");
+        let site = site(name, n, Model::OutOfProcess).replace(&format!("name = '{name}'\n"), &log);
+        site.replace(&format!("pool = '{name}'"), "pool = 'both'")
+    };
+    let host = TestHost::configured(&(logged("shop", 1) + &logged("blog", 2) + "[pool.both]\n"))
+        .with_app("shop", "Minimal")
+        .with_app("blog", "Minimal")
+        .serve();
+    for (index, target) in [(0, "/request/shop"), (1, "/request/blog")] {
+        assert_eq!(host.get_at(index, target).status, 200);
+    }
+    assert_eq!(host.workers().len(), 1);
+    let log = |name: &str| std::fs::read_to_string(host.folder().join(name)).unwrap_or_default();
+    for (own, other) in [("shop", "blog"), ("blog", "shop")] {
+        let (own_line, other_line) = (format!("/request/{own}"), format!("/request/{other}"));
+        wait::until_true("a line of the log", PATIENCE, || log(&format!("{own}.log")).contains(&own_line));
+        assert!(!log(&format!("{own}.log")).contains(&other_line));
+    }
+    host.stop();
+}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use mews_model::url::parse_url;
@@ -12,12 +14,16 @@ use mews_process::port::free_port;
 use crate::control::ConfiguredVariables;
 use crate::worker::Listener;
 
-/// Where ports are chosen from.
-const RANDOM_PORTS: std::ops::RangeInclusive<u16> = 10_000..=48_000;
+/// Where ports are chosen from, as far as the system does not choose among them itself.
+const RANDOM_PORTS: RangeInclusive<u16> = 10_000..=48_000;
+/// So many are enough.
+const ENOUGH_PORTS: u16 = 1000;
+/// From where to where the system chooses the ports of outgoing connections.
+const OUTGOING_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// How often one is drawn before it is given up.
 const DRAWS: u32 = 10;
 /// Ports that web.config may name.
-const CONFIGURED_PORTS: std::ops::RangeInclusive<u16> = 1025..=48_000;
+const CONFIGURED_PORTS: RangeInclusive<u16> = 1025..=48_000;
 
 const PORT: &str = "ASPNETCORE_PORT";
 const TOKEN: &str = "ASPNETCORE_TOKEN";
@@ -33,6 +39,17 @@ pub(crate) struct NoPort {
     pub(crate) retry: bool,
 }
 
+/// Random ports are chosen below those of outgoing connections: one that is free now may be such a connection's before the
+/// app listens there, and then its start fails.
+fn random_ports(outgoing: Option<&str>) -> RangeInclusive<u16> {
+    let first = outgoing.and_then(|range| range.split_ascii_whitespace().next()?.parse::<u16>().ok());
+    let (from, to) = (*RANDOM_PORTS.start(), *RANDOM_PORTS.end());
+    match first {
+        Some(first) if first >= from + ENOUGH_PORTS => from..=to.min(first - 1),
+        _ => RANDOM_PORTS,
+    }
+}
+
 /// The port for a start.
 pub(crate) fn port(configured: &ConfiguredVariables) -> Result<u16, NoPort> {
     let no = |cause: String, cure: &str, retry| NoPort {
@@ -40,7 +57,8 @@ pub(crate) fn port(configured: &ConfiguredVariables) -> Result<u16, NoPort> {
         retry,
     };
     let Some(text) = &configured.port else {
-        return free_port(RANDOM_PORTS, DRAWS).ok_or_else(|| {
+        let ports = random_ports(fs::read_to_string(OUTGOING_PORTS).ok().as_deref());
+        return free_port(ports, DRAWS).ok_or_else(|| {
             let cause = format!("None of {DRAWS} random ports was free.");
             no(cause, "Look what listens on so many ports, as with 'ss -ltnp'.", true)
         });
@@ -128,6 +146,16 @@ mod tests {
     #[test]
     fn a_random_port_is_in_the_range() {
         assert!(RANDOM_PORTS.contains(&port(&ConfiguredVariables::default()).unwrap()));
+    }
+
+    #[test]
+    fn random_ports_are_none_that_outgoing_connections_get() {
+        assert_eq!(random_ports(Some("32768\t60999\n")), 10_000..=32_767);
+        assert_eq!(random_ports(Some("49152\t65535\n")), RANDOM_PORTS);
+        // Where these leave too few, there is no choice.
+        for outgoing in [Some("1024 65535"), Some("10500 60999"), Some("nonsense"), Some(""), None] {
+            assert_eq!(random_ports(outgoing), RANDOM_PORTS, "{outgoing:?}");
+        }
     }
 
     #[test]

@@ -103,7 +103,8 @@ mod tests {
                 let path = format!("{path}.{}", key.name);
                 assert!(key.doc.ends_with('.'), "{path}");
                 assert!(keys.iter().skip(at + 1).all(|other| other.name != key.name), "{path}");
-                assert!(key.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{path}");
+                let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+                assert!(key.name.bytes().all(plain), "{path}");
                 let short = |short: &str| key.inside.iter().any(|inner| inner.name == short);
                 assert!(key.short.is_none_or(short), "{path}");
                 check(&key.inside, &path);

@@ -208,7 +208,7 @@ const SITE: &[Row<SiteDraft>] = &[
         ]),
         Text("\"tls\""),
         "Where HTTP/2 is spoken: nowhere, over TLS with clients that offer it, or also without TLS with clients that begin \
-         with it (prior knowledge). Of several sites in one pool, that of the first application counts.",
+         with it (prior knowledge). Sites of one pool have to agree.",
     ),
     row(
         "limits",
