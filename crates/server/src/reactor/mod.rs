@@ -9,6 +9,7 @@
 
 mod io;
 mod shard;
+mod suspicion;
 mod task;
 mod threads;
 mod watchdog;

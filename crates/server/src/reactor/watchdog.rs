@@ -3,38 +3,20 @@
 //! It samples the shards about once a millisecond while any of them is awake and sleeps otherwise: an
 //! idle server is not woken by it.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::shard::Shard;
+use super::suspicion::{Look, Suspicion};
 use super::threads::Threads;
 use crate::sync::lock;
 
 const SAMPLE: Duration = Duration::from_millis(1);
 /// Samples without an awake shard before the watchdog goes to sleep.
 const IDLE_SAMPLES: u32 = 16;
-
-/// A driver that computes, or waits for a processor, is given this many times longer: another thread
-/// would compete with it for the same processors.
-const PATIENCE: u32 = 10;
-
-/// Whether the thread computes or could. One that cannot be looked at counts as blocked.
-fn is_runnable(thread: i32) -> bool {
-    // The state stands near the start: number, name of at most 64 bytes, state.
-    let mut stat = [0; 128];
-    let read = File::open(format!("/proc/self/task/{thread}/stat")).and_then(|mut file| file.read(&mut stat));
-    read.is_ok_and(|length| state(&stat[..length]) == Some(b'R'))
-}
-
-/// The state letter of a `stat` file: the field behind the command, which may hold anything.
-fn state(stat: &[u8]) -> Option<u8> {
-    let end = stat.iter().rposition(|&byte| byte == b')')?;
-    stat.get(end + 2).copied()
-}
 
 /// How shards wake the watchdog.
 #[derive(Default)]
@@ -105,25 +87,18 @@ struct Watch {
 
 impl Watch {
     fn run(self) {
-        let start = Instant::now();
-        let mut seen: Vec<(u64, Instant)> = self.shards.iter().map(|_| (0, start)).collect();
+        let mut suspicions: Vec<Suspicion> =
+            self.shards.iter().map(|_| Suspicion::new(Instant::now())).collect();
         let mut idle = 0;
         while !self.signal.stopping.load(Ordering::SeqCst) {
             let mut awake = false;
             let now = Instant::now();
-            for (shard, seen) in self.shards.iter().zip(&mut seen) {
+            for (shard, suspicion) in self.shards.iter().zip(&mut suspicions) {
                 awake |= !shard.is_sleeping();
                 let turn = shard.turn();
-                if turn % 2 == 0 {
-                    continue;
-                }
-                if seen.0 != turn {
-                    *seen = (turn, now);
-                    continue;
-                }
-                let inside = now.duration_since(seen.1);
-                if inside >= self.stall_after * PATIENCE
-                    || (inside >= self.stall_after && !is_runnable(shard.driver()))
+                if turn % 2 == 1
+                    && suspicion.is_same(turn, now)
+                    && suspicion.is_confirmed(Look::at(shard.driver()), now, self.stall_after)
                 {
                     self.replace(shard, turn);
                 }
@@ -154,37 +129,5 @@ impl Watch {
             hook.stalled();
         }
         self.threads.drive(shard.clone(), turn);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_is_found_behind_any_name() {
-        assert_eq!(state(b"12 (mews-io) R 1 2"), Some(b'R'));
-        assert_eq!(state(b"12 (a) S (b)) D 1"), Some(b'D'));
-        assert_eq!(state(b"12 (a"), None);
-        assert_eq!(state(b"12 (a)"), None);
-    }
-
-    #[test]
-    fn a_computing_thread_is_runnable_and_a_blocked_one_is_not() {
-        let (tell, told) = std::sync::mpsc::channel();
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        let blocked = thread::spawn(move || {
-            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
-            let _ = wait.recv();
-        });
-        let id = told.recv().unwrap();
-        let until = Instant::now() + Duration::from_secs(10);
-        while is_runnable(id) {
-            assert!(Instant::now() < until, "a blocked thread still counts as runnable");
-            thread::yield_now();
-        }
-        assert!(is_runnable(rustix::thread::gettid().as_raw_nonzero().get()));
-        drop(release);
-        blocked.join().unwrap();
     }
 }
