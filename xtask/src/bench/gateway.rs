@@ -67,6 +67,8 @@ impl Setup {
         std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         let mut command = Command::new(paths::mews("release"));
         command.arg("serve").arg("--config").arg(&file);
+        // Both run at once, and perhaps beside one that serves in earnest.
+        command.arg("--control").arg(file.with_extension("sock"));
         command.envs(contenders.environment());
         contenders.start_any(&format!("gateway {self:?}"), command, address)
     }

@@ -38,7 +38,8 @@ pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Repo
     std::fs::write(&file, configuration(contenders, &addresses)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     let mut command = Command::new(paths::mews("release"));
-    command.arg("serve").arg("--config").arg(&file).envs(contenders.environment());
+    command.arg("serve").arg("--config").arg(&file).arg("--control").arg(file.with_extension("sock"));
+    command.envs(contenders.environment());
     let (first, rest) = addresses.split_first().context("there are sites")?;
     // The first request of all reads from the disk what the others find in memory.
     let server = contenders.start_any("on demand", command, *first)?;
