@@ -75,6 +75,7 @@ impl Session {
     pub(crate) fn read(&mut self, stream: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<Taken> {
         let mut count = 0;
         let mut drained = false;
+        self.ahead.drained = false;
         loop {
             while count < into.len() {
                 match self.connection.reader().read(&mut into[count..]) {
@@ -110,6 +111,7 @@ impl Session {
 
     /// Decrypted bytes that wait for a reader, after looking whether the socket has some.
     pub(crate) fn waiting(&mut self, stream: BorrowedFd<'_>) -> u64 {
+        self.ahead.drained = false;
         loop {
             let decrypted = self.decrypted();
             if decrypted > 0 {
@@ -225,9 +227,10 @@ impl Session {
 struct Ahead {
     bytes: Vec<u8>,
     taken: usize,
-    /// The last read from the socket found less than it had room for.
+    /// The last read from the socket found less than it had room for. Forgotten with each call of the reader: what has come
+    /// since may have been announced already.
     drained: bool,
-    /// The last read did not: there is much to read.
+    /// The last read found as much as it had room for: there is much to read.
     busy: bool,
 }
 
@@ -268,7 +271,7 @@ impl Ahead {
         if self.taken == self.bytes.len() {
             self.taken = 0;
             self.bytes.clear();
-            if self.drained {
+            if !self.busy {
                 self.bytes = Vec::new();
             }
         }
