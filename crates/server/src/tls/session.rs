@@ -315,3 +315,85 @@ impl io::Write for Sink<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
+
+    use super::*;
+
+    fn connected() -> (ClientConnection, UnixStream, Session, UnixStream) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let server =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let server = server.unwrap().with_no_client_auth();
+        let server = server.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let mut client = ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
+        let mut session = Session::new(ServerConnection::new(Arc::new(server)).unwrap());
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        far.set_nonblocking(true).unwrap();
+        while client.is_handshaking() || session.connection.is_handshaking() {
+            while client.wants_write() {
+                client.write_tls(&mut near).unwrap();
+            }
+            let _ = session.pull(far.as_fd());
+            session.flush(far.as_fd()).unwrap();
+            let _ = client.read_tls(&mut near);
+            client.process_new_packets().unwrap();
+        }
+        (client, near, session, far)
+    }
+
+    /// Whoever is told that there is no more waits for an event, and what is there already causes none.
+    #[test]
+    fn a_read_that_promises_a_dry_socket_leaves_nothing_in_it() {
+        let (mut client, mut near, mut session, far) = connected();
+        client.set_buffer_limit(None);
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = move |limit: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % limit) as usize
+        };
+        let (mut sent, mut received) = (0, 0);
+        let mut into = vec![0; 40_000];
+        for round in 0..5000 {
+            if round % 3 == 0 {
+                let count = below(60_000);
+                client.writer().write_all(&vec![7; count]).unwrap();
+                sent += count;
+            }
+            while client.wants_write() && client.write_tls(&mut near).is_ok() {}
+            let room = 1 + below(40_000);
+            let more = match session.read(far.as_fd(), &mut into[..room]) {
+                Ok(taken) => {
+                    received += taken.count;
+                    taken.more
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    false
+                }
+            };
+            if !more {
+                assert_eq!(rustix::io::ioctl_fionread(&far).unwrap(), 0, "round {round}");
+                assert!(session.ahead.bytes.is_empty(), "round {round}");
+            }
+        }
+        assert!(sent > 10_000_000 && received > sent / 2, "{received} of {sent}");
+    }
+}
