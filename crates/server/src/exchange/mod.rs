@@ -23,6 +23,7 @@ use crate::reactor::Shard;
 
 pub(crate) use response::Extras;
 pub use response::{ResponseHead, Written};
+
 /// What a read of the request body gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRead {
@@ -35,9 +36,21 @@ pub enum BodyRead {
 }
 
 /// What carries an exchange. Chosen by a branch, so that the common calls cost no indirection.
-enum Transport {
+pub(crate) enum Transport {
     Http1(Arc<Conn>),
     Http2(Arc<Connection>),
+}
+
+impl From<Arc<Conn>> for Transport {
+    fn from(conn: Arc<Conn>) -> Self {
+        Self::Http1(conn)
+    }
+}
+
+impl From<Arc<Connection>> for Transport {
+    fn from(conn: Arc<Connection>) -> Self {
+        Self::Http2(conn)
+    }
 }
 
 /// Calls the same method of whatever carries the exchange.
@@ -82,33 +95,9 @@ struct Attached {
 }
 
 impl Exchange {
+    /// `upgradable`: by `Upgrade`, or because the stream is an extended CONNECT.
     pub(crate) fn new(
-        conn: Arc<Conn>,
-        application: Arc<Application>,
-        account: Arc<Account>,
-        seq: u64,
-        request_id: u64,
-        has_body: bool,
-        upgradable: bool,
-    ) -> Self {
-        Self::over(Transport::Http1(conn), application, account, seq, request_id, has_body, upgradable)
-    }
-
-    /// One on a stream of its own. `extended_connect`: it can be upgraded.
-    pub(crate) fn of_stream(
-        conn: Arc<Connection>,
-        application: Arc<Application>,
-        account: Arc<Account>,
-        seq: u64,
-        request_id: u64,
-        has_body: bool,
-        extended_connect: bool,
-    ) -> Self {
-        Self::over(Transport::Http2(conn), application, account, seq, request_id, has_body, extended_connect)
-    }
-
-    fn over(
-        transport: Transport,
+        transport: impl Into<Transport>,
         application: Arc<Application>,
         account: Arc<Account>,
         seq: u64,
@@ -117,7 +106,7 @@ impl Exchange {
         upgradable: bool,
     ) -> Self {
         Self {
-            transport,
+            transport: transport.into(),
             application,
             account,
             seq,

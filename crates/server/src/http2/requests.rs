@@ -162,7 +162,7 @@ impl Connection {
         let index = state.begin(id, facts);
         let seq = state.seq(index);
         let this = self.clone();
-        let exchange = Arc::new(Exchange::of_stream(
+        let exchange = Arc::new(Exchange::new(
             this,
             application,
             account,
