@@ -51,6 +51,7 @@ mod reactor;
 mod server;
 mod stats;
 mod sync;
+mod thread_stat;
 pub mod tls;
 
 pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};

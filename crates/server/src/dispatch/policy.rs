@@ -5,8 +5,9 @@
 //! the *pool*, which it leaves after many fast runs, more with every relapse. While any of its inline
 //! runs is stuck right now, further ones go to the pool.
 //!
-//! An inline run counts as blocked only when the watchdog has found its thread off the processor or
-//! busy for very long: how long a run took says nothing on a machine that has other work to do.
+//! How long a run took by the clock says nothing on a machine that has other work to do. An inline run
+//! counts as blocked only when the watchdog has found its thread off the processor or busy for very
+//! long, and of a pool run the time in which its thread waited for a processor does not count.
 
 /// Where a handler is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ const WINDOW: u32 = 64;
 const STUCK_US: u32 = 20_000;
 /// Fast pool runs that bring an endpoint back inline, doubled with every relapse.
 const REHABILITATION: u32 = 256;
-/// A slow pool run takes back so many fast ones. Runs that merely waited for a processor are rare enough
-/// not to matter; an endpoint that blocks in one of nine runs never comes back.
+/// A slow pool run takes back so many fast ones: an endpoint that blocks in one of nine runs never comes
+/// back.
 const SETBACK: u32 = 8;
 const MAX_RELAPSES: u8 = 8;
 
@@ -69,7 +70,7 @@ impl Entry {
         }
     }
 
-    /// A pool run's synchronous part took so long.
+    /// A pool run's synchronous part computed or was blocked for so long.
     pub(crate) fn pool_run(&mut self, micros: u32) {
         if self.mode == Mode::Inline {
             return;
@@ -194,7 +195,7 @@ mod tests {
                 entry.pool_run(499);
                 assert_eq!(entry.decide(), Place::Pool);
             }
-            // A run that waited for a processor costs a little and no more.
+            // One that was slow, as by a garbage collection, costs a little and no more.
             entry.pool_run(500);
             for _ in 0..8 {
                 entry.pool_run(10);

@@ -28,7 +28,7 @@ impl Table {
         place.1.decide()
     }
 
-    /// Records a pool run's length.
+    /// Records what [`super::PoolRun`] tells.
     pub(crate) fn pool_run(&self, key: u64, micros: u32) {
         self.update(key, |entry| entry.pool_run(micros));
     }

@@ -18,7 +18,7 @@ use super::scan::{Scan, Scanned};
 use crate::access::{Account, Ending, Trace};
 use crate::application::Served;
 use crate::clock;
-use crate::dispatch::{self, Place};
+use crate::dispatch::{self, Place, PoolRun};
 use crate::exchange::Exchange;
 use crate::handler::{DispatchHint, RequestHead};
 use crate::output::{Phase, RequestFacts};
@@ -395,11 +395,12 @@ impl Http1 {
         conn.io.shard().counters.pool_runs.fetch_add(1, Ordering::Relaxed);
         let server = conn.server.clone();
         server.threads().run(move || {
-            let start = clock::now_ns();
+            let run = PoolRun::begin();
             exchange.run();
             drop(exchange);
+            let micros = run.end();
             conn.look_for_abort();
-            conn.server.dispatch(conn.io.shard()).pool_run(key, clock::micros_since(start));
+            conn.server.dispatch(conn.io.shard()).pool_run(key, micros);
         });
         Next::Wait
     }

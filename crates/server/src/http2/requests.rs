@@ -14,7 +14,7 @@ use super::stream::Request;
 use crate::access::{Account, Cause, Trace, Unserved};
 use crate::application::Served;
 use crate::clock;
-use crate::dispatch::{self, Place};
+use crate::dispatch::{self, Place, PoolRun};
 use crate::exchange::Exchange;
 use crate::handler::{DispatchHint, RequestHead};
 use crate::http1::Rejection;
@@ -213,11 +213,12 @@ impl Connection {
         let this = self.clone();
         self.io.shard().counters.pool_runs.fetch_add(1, Ordering::Relaxed);
         self.server.threads().run(move || {
-            let start = clock::now_ns();
+            let run = PoolRun::begin();
             exchange.run();
             drop(exchange);
+            let micros = run.end();
             this.look_for_abort();
-            this.server.dispatch(this.io.shard()).pool_run(key, clock::micros_since(start));
+            this.server.dispatch(this.io.shard()).pool_run(key, micros);
         });
     }
 

@@ -3,9 +3,9 @@
 //! How long a job takes says little: it may serve a hundred streams, and on a busy machine its thread waits for a
 //! processor. Stuck is who is kept off the processors by something else, or has computed for very long.
 
-use std::fs::File;
-use std::io::Read;
 use std::time::{Duration, Instant};
+
+use crate::thread_stat::{self, Thread, Times};
 
 /// A driver that computes is given this many times longer than one that is blocked: another thread would compete with it
 /// for the same processors.
@@ -28,34 +28,14 @@ pub(super) enum Look {
 impl Look {
     /// At a thread of this process.
     pub(super) fn at(thread: i32) -> Self {
+        let thread = Thread::Id(thread);
         // First the state: one that has run meanwhile is then seen to have.
-        let state = read(thread, "stat", state);
-        match (state, read(thread, "schedstat", times)) {
-            (Some(b'R'), Some((ran, _))) => Self::Runnable(ran),
-            (Some(_), Some((ran, queued))) => Self::Off { ran, queued },
+        match (thread_stat::state(thread), thread_stat::times(thread)) {
+            (Some(b'R'), Some(Times { ran, .. })) => Self::Runnable(ran),
+            (Some(_), Some(Times { ran, queued })) => Self::Off { ran, queued },
             _ => Self::Unknown,
         }
     }
-}
-
-/// Reads the beginning of a file about the thread.
-fn read<T>(thread: i32, file: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
-    let mut text = [0; 128];
-    let length = File::open(format!("/proc/self/task/{thread}/{file}")).ok()?.read(&mut text).ok()?;
-    parse(text.get(..length)?)
-}
-
-/// The state letter of a `stat` file: the field behind the command, which has at most 64 bytes and may hold anything.
-fn state(stat: &[u8]) -> Option<u8> {
-    let end = stat.iter().rposition(|&byte| byte == b')')?;
-    stat.get(end + 2).copied()
-}
-
-/// The first two numbers of a `schedstat` file: nanoseconds on a processor, and ready for one without having it.
-fn times(text: &[u8]) -> Option<(Duration, Duration)> {
-    let mut numbers = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
-    let mut next = || numbers.next()?.parse().ok().map(Duration::from_nanos);
-    Some((next()?, next()?))
 }
 
 /// What is held against one shard's driver.
@@ -176,14 +156,6 @@ mod tests {
         assert!(!suspicion.is_confirmed(off(1, 0), now, STALL));
         assert!(!suspicion.is_same(5, now));
         assert!(!suspicion.is_confirmed(off(1, 0), now + STALL, STALL));
-    }
-
-    #[test]
-    fn the_state_is_found_behind_any_name() {
-        assert_eq!(state(b"12 (mews-io) R 1 2"), Some(b'R'));
-        assert_eq!(state(b"12 (a) S (b)) D 1"), Some(b'D'));
-        assert_eq!(state(b"12 (a"), None);
-        assert_eq!(state(b"12 (a)"), None);
     }
 
     #[test]
