@@ -292,6 +292,9 @@ fn mix(models: [Model; 3], persist: bool, recycle: bool) {
                     let at = random.below(pool.len() as u64) as usize;
                     pool.swap_remove(at)
                 };
+                if recycle && shared.client.was_closed() {
+                    shared = connect();
+                }
                 let (target, names) = targets[random.below(3) as usize];
                 let who = random.below(4) as usize;
                 let owner = shared.owners.get(&target).copied().unwrap_or(NOBODY);

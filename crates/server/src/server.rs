@@ -85,7 +85,6 @@ impl Shared {
         Some((self.serve_version.load(Ordering::Acquire), serve.clone()))
     }
 
-    /// Connections are closed after their current response.
     /// Coarse time from which idle connections are closed; 0 = not draining.
     pub(crate) fn drain_deadline(&self) -> u64 {
         self.draining.load(Ordering::Acquire)

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Client, Event, Fixture};
 use mews_server::BodyError;
+use std::time::Duration;
 
 #[test]
 fn keep_alive_serves_many_requests_on_one_connection() {
@@ -45,6 +46,26 @@ fn pipelined_requests_are_answered_in_order() {
             _ => format!("GET /target?n={}", at % 7),
         };
         assert_eq!(response.text(), expected, "response {at}");
+    }
+}
+
+#[test]
+fn what_came_before_idle_connections_are_closed_is_answered() {
+    for _ in 0..20 {
+        let fixture = Fixture::new();
+        let mut clients: Vec<_> = (0..64).map(|_| fixture.connect()).collect();
+        for client in &mut clients {
+            client.get("/hello");
+            assert_eq!(client.response().text(), "hello");
+        }
+        for client in &mut clients {
+            client.get("/hello");
+        }
+        fixture.server().drain(Duration::ZERO);
+        for client in &mut clients {
+            let response = client.response();
+            assert_eq!((response.text(), response.header("Connection")), ("hello", Some("close")));
+        }
     }
 }
 

@@ -227,6 +227,21 @@ impl Client {
         }
     }
 
+    /// Whether the server has closed the connection while nothing was asked of it, as far as is known by now. Who keeps
+    /// connections looks before they send: a server may close one that is idle.
+    ///
+    /// # Panics
+    /// The socket cannot be made not to wait.
+    pub fn was_closed(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket can be made not to wait");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a socket can be made to wait");
+        match peeked {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+
     /// Receives once; `false` at the end of the stream.
     fn fill(&mut self) -> Result<bool> {
         let mut piece = [0; PIECE];

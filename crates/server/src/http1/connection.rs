@@ -70,6 +70,8 @@ pub(super) struct Http1 {
     /// Coarse time at which the idle connection or the incomplete head is given up; 0 = not set.
     pub(super) give_up: u64,
     trim_at: u64,
+    /// Whether it was made sure that nothing has come before an idle connection is closed.
+    looked: bool,
 }
 
 /// Starts serving a registered connection.
@@ -142,6 +144,7 @@ impl Http1 {
             lent: false,
             give_up: 0,
             trim_at: 0,
+            looked: false,
         }
     }
 
@@ -173,6 +176,7 @@ impl Http1 {
             Ok(0) => self.close_now(),
             Ok(count) => {
                 self.buffer.filled(count);
+                self.looked = false;
                 if first {
                     self.give_up = 0;
                     if self.seq == 0 && self.buffer.data().starts_with(TLS_RECORD) {
@@ -210,18 +214,21 @@ impl Http1 {
             self.trim_at = now + TRIM_AFTER.as_millis() as u64;
         } else if now >= self.give_up {
             drop(output);
-            if idle {
-                Counters::add(&conn.server.counters().idle_timeouts);
-                return self.close_now();
+            if !idle {
+                return self.reject(Rejection::TIMEOUT);
             }
-            return self.reject(Rejection::TIMEOUT);
+            if self.may_have_come() {
+                return Next::Again;
+            }
+            Counters::add(&self.conn.server.counters().idle_timeouts);
+            return self.close_now();
         }
         let mut deadline = self.give_up;
         let drain = conn.server.drain_deadline();
         if drain != 0 {
             if now >= drain {
                 drop(output);
-                return self.close_now();
+                return if self.may_have_come() { Next::Again } else { self.close_now() };
             }
             deadline = deadline.min(drain);
         }
@@ -240,6 +247,17 @@ impl Http1 {
         drop(output);
         conn.io.set_deadline(deadline);
         Next::Wait
+    }
+
+    /// Has the socket read once more before the connection is closed: on a busy machine a request may have come some time
+    /// before this is told of it, and would be lost.
+    fn may_have_come(&mut self) -> bool {
+        if self.looked {
+            return false;
+        }
+        self.looked = true;
+        self.conn.io.more_to_read();
+        true
     }
 
     /// A complete head of `len` bytes with `fields` lines is at the front of the buffer.

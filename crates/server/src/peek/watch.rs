@@ -45,6 +45,8 @@ struct Watch {
     began: u64,
     /// When the first byte came; 0 = none has.
     spoke: u64,
+    /// Whether it was made sure that nothing has come before it is given up.
+    looked: bool,
 }
 
 /// Looks at the connection and has it shared out, or serves it.
@@ -65,6 +67,7 @@ pub(crate) async fn watch(
         look: Look::default(),
         began: clock::coarse_ms(),
         spoke: 0,
+        looked: false,
     };
     let outcome = poll_fn(|_| watch.advance(&*to)).await;
     let Outcome::Here(rejection) = outcome else { return };
@@ -154,6 +157,12 @@ impl Watch {
             let look = self.began.saturating_add(ms(PRESSED));
             let next = if now < look { until.min(look) } else { until.min(now + ms(PRESSED)) };
             self.io.set_deadline(if drain == 0 { next } else { next.min(drain) });
+            return Poll::Pending;
+        }
+        // On a busy machine the first bytes may have come some time before this is told of them.
+        if !std::mem::replace(&mut self.looked, true) {
+            self.io.more_to_read();
+            self.io.wake();
             return Poll::Pending;
         }
         if self.tls || self.spoke == 0 || pressed || drain != 0 {
