@@ -199,6 +199,7 @@ impl RequestFiltering {
         }
         // Some take a name with a slash behind it for the file.
         let file = path.trim_end_matches('/');
+        let has_dot = file.rsplit('/').next().is_some_and(|name| name.contains('.'));
         let ends_with = |denied: &str| {
             let end = file.len().checked_sub(denied.len()).and_then(|at| file.get(at..));
             end.is_some_and(|end| end.eq_ignore_ascii_case(denied))
@@ -207,8 +208,10 @@ impl RequestFiltering {
             let extension = file.rfind('.').and_then(|dot| file.get(dot..));
             extension.is_some_and(|extension| removed.eq_ignore_ascii_case(extension))
         });
-        let default =
-            lists.defaults && !is_removed && DENIED.iter().chain(PUBLISHED).any(|denied| ends_with(denied));
+        let default = has_dot
+            && lists.defaults
+            && !is_removed
+            && DENIED.iter().chain(PUBLISHED).any(|denied| ends_with(denied));
         let names_it = || file == path || facts.files.kind(file) == Some(FileKind::File);
         if default && exists(facts, file) && names_it() {
             return refused();

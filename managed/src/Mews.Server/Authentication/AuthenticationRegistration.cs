@@ -16,13 +16,18 @@ internal static class AuthenticationRegistration
     private const string AskedFor = "Microsoft.AspNetCore.Authentication.IAuthenticationConfigurationProvider";
 
     /// <summary>
-    /// For an app inside the worker. Where users cannot sign in at the host there are the services all the same, as in the original, and
-    /// no scheme.
+    /// For an app inside the worker. Where users cannot sign in at the host there is no scheme, and the services are there for an app that
+    /// knows of users only. The original has them always, at a price: WebApplication takes them for the app's own and puts its middleware
+    /// into the pipeline, which opens a scope of services and looks for a scheme with each request.
     /// </summary>
     internal static void InProcess(IServiceCollection services, bool signIn)
     {
         bool asked = HasAsked(services);
-        services.AddAuthenticationCore();
+        if (signIn || KnowsOfUsers(services))
+        {
+            services.AddAuthenticationCore();
+        }
+
         services.AddSingleton<IServerIntegratedAuth>(new IntegratedAuth(signIn));
         if (!signIn)
         {
@@ -55,6 +60,12 @@ internal static class AuthenticationRegistration
             services.AddSingleton<IAuthenticationSchemeProvider, WindowsSchemes>();
         }
     }
+
+    // Authorization challenges through the authentication services, which an app of IIS need not have added.
+    private static bool KnowsOfUsers(IServiceCollection services)
+        => services.Any(static service => service.ServiceType.FullName is { } name
+            && (name.StartsWith("Microsoft.AspNetCore.Authentication.", StringComparison.Ordinal)
+                || name.StartsWith("Microsoft.AspNetCore.Authorization.", StringComparison.Ordinal)));
 
     private static bool HasAsked(IServiceCollection services)
         => services.Any(static service => string.Equals(service.ServiceType.FullName, AskedFor, StringComparison.Ordinal));
