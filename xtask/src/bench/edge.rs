@@ -3,20 +3,16 @@
 mod idle;
 mod load;
 
-use super::contender::{Contender, Contenders, Server, free_address};
+use super::contender::{Contender, Contenders, Server};
 use super::process;
 use super::report::Report;
+use super::secured::Certificate;
 use super::statistics::{Verdict, median, range};
-use crate::command::Step;
 use crate::prerequisites;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// From the first answer on plain connections to the first connection over TLS, at most.
-const START_LIMIT: Duration = Duration::from_secs(20);
+use std::net::SocketAddr;
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -82,7 +78,7 @@ fn used(server: &Server) -> Result<f64> {
 
 pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Report> {
     prerequisites::ensure(&[prerequisites::WRK, prerequisites::H2LOAD, prerequisites::OPENSSL])?;
-    let pair = Pair::new(contenders)?;
+    let pair = Pair { contenders, certificate: Certificate::new(contenders)? };
     let mut lines = Vec::new();
     for part in [Part::Https, Part::Handshakes, Part::Http2, Part::Idle, Part::Observing] {
         if !options.what.is_empty() && !options.what.contains(&part) {
@@ -99,60 +95,19 @@ pub(crate) fn measure(contenders: &Contenders, options: &Options) -> Result<Repo
     Ok(report(&lines))
 }
 
-/// How both are started, with the same certificate (ECDSA, P-256).
+/// How both are started.
 struct Pair<'a> {
     contenders: &'a Contenders,
-    certificate: PathBuf,
-    key: PathBuf,
+    certificate: Certificate,
 }
 
-impl<'a> Pair<'a> {
-    fn new(contenders: &'a Contenders) -> Result<Self> {
-        let place = |name: &str| contenders.scratch().join(name);
-        let (certificate, key) = (place("edge.pem"), place("edge.key"));
-        let words =
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost";
-        Step::new("openssl")
-            .args(words.split(' '))
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .capture()?;
-        Ok(Self { contenders, certificate, key })
-    }
-
+impl Pair<'_> {
     fn start(&self, contender: Contender) -> Result<Both> {
-        let (plain, secure) = (free_address()?, free_address()?);
-        let mut command = match contender {
-            Contender::Kestrel => {
-                let mut command = self.contenders.kestrel();
-                command
-                    .current_dir(self.contenders.assembly().parent().context("the app is in a folder")?)
-                    .env("Kestrel__Endpoints__Plain__Url", format!("http://{plain}"))
-                    .env("Kestrel__Endpoints__Secure__Url", format!("https://{secure}"))
-                    .env("Kestrel__Endpoints__Secure__Certificate__Path", &self.certificate)
-                    .env("Kestrel__Endpoints__Secure__Certificate__KeyPath", &self.key);
-                command
-            }
-            Contender::Mews => {
-                let mut command = self.contenders.mews("InProcess");
-                command.arg("--urls").arg(format!("http://{plain};https://{secure}"));
-                command.arg("--tls-cert").arg(&self.certificate).arg("--tls-key").arg(&self.key);
-                command
-            }
+        let name = contender.name();
+        let (server, secure) = match contender {
+            Contender::Kestrel => self.certificate.start_kestrel(self.contenders, name)?,
+            Contender::Mews => self.certificate.start_mews(self.contenders, name, "InProcess")?,
         };
-        command.envs(self.contenders.environment());
-        let server = self.contenders.start_any(contender.name(), command, plain)?;
-        // Kestrel listens there a moment later.
-        let begun = Instant::now();
-        while let Err(error) = TcpStream::connect(secure) {
-            if begun.elapsed() > START_LIMIT {
-                return Err(error)
-                    .with_context(|| format!("{} does not listen on {secure}", contender.name()));
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
         Ok(Both { server, secure })
     }
 

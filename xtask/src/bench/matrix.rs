@@ -10,8 +10,9 @@ mod work;
 
 use super::contender::Contenders;
 use super::report::Report;
+use super::secured::Certificate;
 use super::setup::{self, Running, Setup};
-use super::{process, websocket, wrk};
+use super::{h2load, process, websocket, wrk};
 use crate::prerequisites;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ use work::{ALL, Generator, Kind, Work};
 
 /// What one request of [`Kind::Transfer`] moves, in MiB.
 const TRANSFER: f64 = 10.0;
+
+/// Streams at a time on a connection of [`Generator::H2load`].
+const STREAMS: u32 = 100;
 
 /// A setup is warm when another stretch of load costs more than this part of the stretch before.
 const STEADY: f64 = 0.95;
@@ -148,7 +152,7 @@ struct Case {
 }
 
 pub(crate) fn measure(preset: Preset, contenders: &Contenders, options: &Options) -> Result<Report> {
-    prerequisites::ensure(&[prerequisites::WRK])?;
+    prerequisites::ensure(&[prerequisites::WRK, prerequisites::H2LOAD, prerequisites::OPENSSL])?;
     let work = chosen(preset, options)?;
     let setups = options.setups(preset);
     setup::prepare(&setups)?;
@@ -156,9 +160,9 @@ pub(crate) fn measure(preset: Preset, contenders: &Contenders, options: &Options
     for setup in &setups {
         versions.extend(setup.version()?.map(|version| (*setup, version)));
     }
-    let running: Result<Vec<Running>> =
-        setups.iter().map(|setup| Running::start(*setup, contenders, options.forwarded)).collect();
-    let running = running?;
+    let certificate = Certificate::new(contenders)?;
+    let start = |setup: &Setup| Running::start(*setup, contenders, &certificate, options.forwarded);
+    let running = setups.iter().map(start).collect::<Result<Vec<Running>>>()?;
     let mut cases = Vec::new();
     for work in work {
         cases.push(measure_work(work, &running, contenders, options)?);
@@ -248,9 +252,14 @@ impl Load {
                 std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
                 Some(file)
             }
-            Generator::Wrk | Generator::WebSocket => None,
+            Generator::Wrk | Generator::WebSocket | Generator::H2load => None,
         };
         Ok(Self { work, connections: work.connections.unwrap_or(otherwise), script })
+    }
+
+    fn url(&self, running: &Running) -> Result<String> {
+        let path = self.work.path;
+        if self.work.secure { running.secure_url(path) } else { Ok(running.url(path)) }
     }
 
     fn round(&self, running: &Running, seconds: u32) -> Result<Round> {
@@ -259,7 +268,10 @@ impl Load {
             Generator::WebSocket => {
                 websocket::run(running.address(), self.work.path, self.connections, seconds)?
             }
-            _ => wrk::run(&running.url(self.work.path), self.connections, seconds, self.script.as_deref())?,
+            Generator::H2load => h2load::run(&self.url(running)?, self.connections, STREAMS, seconds)?,
+            Generator::Wrk | Generator::Script(..) => {
+                wrk::run(&self.url(running)?, self.connections, seconds, self.script.as_deref())?
+            }
         };
         let mut used = process::usage(&running.roots())?;
         for (program, time) in &mut used {

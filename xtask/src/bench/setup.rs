@@ -1,6 +1,7 @@
 //! The servers that are compared: what is started for each, and with which configuration.
 
 use super::contender::{Contenders, Server, free_address};
+use super::secured::Certificate;
 use crate::command::{Step, cargo, on_path};
 use crate::paths;
 use crate::prerequisites::{self, Tool};
@@ -227,6 +228,8 @@ pub(crate) struct Running {
     pub(crate) setup: Setup,
     // Before the app, so that it ends first.
     front: Server,
+    /// Where it speaks TLS.
+    secure: Option<SocketAddr>,
     app: Option<Server>,
 }
 
@@ -235,33 +238,40 @@ impl Running {
     ///
     /// # Errors
     /// A program is missing, or does not get ready.
-    pub(crate) fn start(setup: Setup, contenders: &Contenders, forwarded: bool) -> Result<Self> {
-        let front = match setup {
-            Setup::Kestrel => contenders.start_app(setup.key(), contenders.kestrel())?,
-            Setup::MewsInProcess => contenders.start_app(setup.key(), contenders.mews("InProcess"))?,
-            Setup::MewsOutOfProcess => contenders.start_app(setup.key(), contenders.mews("OutOfProcess"))?,
+    pub(crate) fn start(
+        setup: Setup,
+        contenders: &Contenders,
+        certificate: &Certificate,
+        forwarded: bool,
+    ) -> Result<Self> {
+        let (front, secure) = match setup {
+            Setup::Kestrel => certificate.start_kestrel(contenders, setup.key())?,
+            Setup::MewsInProcess => certificate.start_mews(contenders, setup.key(), "InProcess")?,
+            Setup::MewsOutOfProcess => certificate.start_mews(contenders, setup.key(), "OutOfProcess")?,
             Setup::Native => {
                 let listen = free_address()?;
                 let mut command = Command::new(paths::target().join("release/examples/plaintext"));
                 command.arg(listen.to_string());
-                contenders.start_any(setup.key(), command, listen)?
+                let front = contenders.start_any(setup.key(), command, listen)?;
+                return Ok(Self { setup, front, secure: None, app: None });
             }
             Setup::Floor => {
-                let listen = free_address()?;
-                let file = write(contenders, "floor.conf", FLOOR, listen, "")?;
-                contenders.start_any(
-                    setup.key(),
-                    Proxy::Nginx.command(contenders.scratch(), &file)?,
-                    listen,
-                )?
+                let place = Place::free(contenders, certificate)?;
+                let file = place.write("floor.conf", FLOOR, "")?;
+                place.start(setup, Proxy::Nginx.command(contenders.scratch(), &file)?)?
             }
-            _ => return Self::behind(setup, contenders, forwarded),
+            _ => return Self::behind(setup, contenders, certificate, forwarded),
         };
-        Ok(Self { setup, front, app: None })
+        Ok(Self { setup, front, secure: Some(secure), app: None })
     }
 
     /// Kestrel, and a proxy before it.
-    fn behind(setup: Setup, contenders: &Contenders, forwarded: bool) -> Result<Self> {
+    fn behind(
+        setup: Setup,
+        contenders: &Contenders,
+        certificate: &Certificate,
+        forwarded: bool,
+    ) -> Result<Self> {
         let proxy = setup.proxy().context("it has a proxy")?;
         let mut kestrel = contenders.kestrel();
         if forwarded {
@@ -276,16 +286,22 @@ impl Running {
             let address = app.address;
             (app, Upstream::Tcp(address))
         };
-        let listen = free_address()?;
+        let place = Place::free(contenders, certificate)?;
         let (name, template) = proxy.file();
-        let name = format!("{}-{name}", setup.key());
-        let file = write(contenders, &name, template, listen, &proxy.upstream(&upstream))?;
-        let front = contenders.start_any(setup.key(), proxy.command(contenders.scratch(), &file)?, listen)?;
-        Ok(Self { setup, front, app: Some(app) })
+        let file = place.write(&format!("{}-{name}", setup.key()), template, &proxy.upstream(&upstream))?;
+        let (front, secure) = place.start(setup, proxy.command(contenders.scratch(), &file)?)?;
+        Ok(Self { setup, front, secure: Some(secure), app: Some(app) })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         self.front.url(path)
+    }
+
+    /// # Errors
+    /// The setup speaks no TLS.
+    pub(crate) fn secure_url(&self, path: &str) -> Result<String> {
+        let secure = self.secure.with_context(|| format!("{} speaks no TLS", self.setup.name()))?;
+        Ok(format!("https://{secure}{path}"))
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -310,30 +326,52 @@ fn program(name: &str) -> Result<PathBuf> {
     on_path(name).with_context(|| format!("{name} is not on PATH"))
 }
 
-/// Fills in a configuration beside the logs.
-fn write(
-    contenders: &Contenders,
-    name: &str,
-    template: &str,
-    listen: SocketAddr,
-    upstream: &str,
-) -> Result<PathBuf> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let scratch = contenders.scratch().display().to_string();
-    let file = contenders.scratch().join(name);
-    let text = filled(template, &scratch, listen, upstream, processors);
-    let text = text.replace("@file@", &file.display().to_string());
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+/// Where a server with a configuration file is to listen.
+struct Place<'a> {
+    contenders: &'a Contenders,
+    certificate: &'a Certificate,
+    plain: SocketAddr,
+    secure: SocketAddr,
 }
 
-fn filled(template: &str, scratch: &str, listen: SocketAddr, upstream: &str, processors: usize) -> String {
-    template
-        .replace("@scratch@", scratch)
-        .replace("@listen@", &listen.to_string())
-        .replace("@port@", &listen.port().to_string())
-        .replace("@upstream@", upstream)
-        .replace("@processors@", &processors.to_string())
+impl<'a> Place<'a> {
+    fn free(contenders: &'a Contenders, certificate: &'a Certificate) -> Result<Self> {
+        Ok(Self { contenders, certificate, plain: free_address()?, secure: free_address()? })
+    }
+
+    /// Fills in a configuration, and writes it beside the logs.
+    fn write(&self, name: &str, template: &str, upstream: &str) -> Result<PathBuf> {
+        let scratch = self.contenders.scratch();
+        let file = scratch.join(name);
+        let (plain, secure) = (self.plain, self.secure);
+        let shown = |path: &Path| path.display().to_string();
+        let text = filled(
+            template,
+            &[
+                ("scratch", &shown(scratch)),
+                ("file", &shown(&file)),
+                ("certificate", &shown(&self.certificate.certificate)),
+                ("key", &shown(&self.certificate.key)),
+                ("both", &shown(&self.certificate.both)),
+                ("listen", &plain.to_string()),
+                ("port", &plain.port().to_string()),
+                ("secure", &secure.to_string()),
+                ("secure-port", &secure.port().to_string()),
+                ("upstream", upstream),
+                ("processors", &std::thread::available_parallelism().map_or(1, usize::from).to_string()),
+            ],
+        );
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+
+    fn start(&self, setup: Setup, command: Command) -> Result<(Server, SocketAddr)> {
+        self.certificate.start(self.contenders, setup.key(), command, self.plain, self.secure)
+    }
+}
+
+fn filled(template: &str, names: &[(&str, &str)]) -> String {
+    names.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
 }
 
 #[cfg(test)]
@@ -343,19 +381,17 @@ mod tests {
 
     #[test]
     fn configurations_are_filled_in() {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 1234));
-        for (template, upstream) in
-            [(FLOOR, ""), (NGINX, "unix:/x"), (HAPROXY, "unix@/x"), (CADDY, "unix//x")]
-        {
-            let text = filled(template, "scratch", listen, upstream, 3);
+        let names = ["scratch", "file", "certificate", "key", "both", "listen", "port"];
+        let names = names.into_iter().chain(["secure", "secure-port", "upstream", "processors"]);
+        let values: Vec<_> = names.map(|name| (name, format!("<{name}>"))).collect();
+        let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for (template, upstream) in [(FLOOR, false), (NGINX, true), (HAPROXY, true), (CADDY, true)] {
+            let text = filled(template, &values);
             let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-            let code = lines.collect::<Vec<_>>().join("\n").replace("unix@", "").replace("@file@", "file");
-            assert!(
-                code.contains("127.0.0.1")
-                    && code.contains("1234")
-                    && code.contains(upstream.trim_start_matches("unix@")),
-                "{code}"
-            );
+            let code = lines.collect::<Vec<_>>().join("\n");
+            assert_eq!(code.contains("<upstream>"), upstream, "{code}");
+            assert!(code.contains("<listen>") || code.contains("<port>"), "{code}");
+            assert!(code.contains("<secure>") || code.contains("<secure-port>"), "{code}");
             assert!(!code.contains('@'), "{code}");
         }
     }

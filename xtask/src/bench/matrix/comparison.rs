@@ -48,7 +48,9 @@ pub(super) fn of(case: &Case) -> Vec<Comparison> {
     let proxies = setups().filter(|peer| peer.has_app() && *peer != Setup::Kestrel && !peer.is_mews());
     let out_of_process = proxies.flat_map(|peer| out_of_process(case, peer));
     let lines = in_process.chain(out_of_process);
-    lines.filter(|line| !line.mews.is_empty() && !line.other.is_empty()).collect()
+    // Of some loads, not every figure is known.
+    let is_known = |values: &[f64]| !values.is_empty() && !values.iter().any(|value| value.is_nan());
+    lines.filter(|line| is_known(&line.mews) && is_known(&line.other)).collect()
 }
 
 /// Mews in-process by the whole of another setup.

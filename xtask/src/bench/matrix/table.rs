@@ -193,6 +193,9 @@ fn raw(cases: &[Case], versions: &[(Setup, String)], options: &Options) -> Value
 }
 
 fn spread(values: &[f64], decimals: usize) -> String {
+    if values.iter().any(|value| value.is_nan()) {
+        return "–".to_owned();
+    }
     let (low, high) = range(values);
     format!("{:.decimals$} ({low:.decimals$}–{high:.decimals$})", median(values))
 }

@@ -23,6 +23,8 @@ pub(super) enum Generator {
     Wrk,
     /// `wrk`, with requests of a script: its name and its text.
     Script(&'static str, &'static str),
+    /// `h2load`, with GET requests over HTTP/2.
+    H2load,
     /// Messages of 32 bytes over WebSockets, each sent when the one before has come back.
     WebSocket,
 }
@@ -34,6 +36,8 @@ pub(super) struct Work {
     pub(super) path: &'static str,
     pub(super) kind: Kind,
     pub(super) generator: Generator,
+    /// Over TLS.
+    pub(super) secure: bool,
     /// Connections, when not as many as the options say.
     pub(super) connections: Option<u32>,
     /// How much of Kestrel's processor time Mews in-process may take.
@@ -47,6 +51,7 @@ const PLAIN: Work = Work {
     path: "/plaintext",
     kind: Kind::Full,
     generator: Generator::Wrk,
+    secure: false,
     connections: None,
     in_process: Some(0.65),
     out_of_process: true,
@@ -57,7 +62,7 @@ const UPLOAD: Generator = Generator::Script("upload.lua", include_str!("../confi
 const UPLOAD_1K: Generator = Generator::Script("upload1k.lua", include_str!("../config/upload1k.lua"));
 
 /// All of them, cheapest first. The design's bars are beside them.
-pub(super) const ALL: [Work; 17] = [
+pub(super) const ALL: [Work; 19] = [
     PLAIN,
     Work { name: "plaintext-1", connections: Some(1), in_process: None, out_of_process: false, ..PLAIN },
     Work {
@@ -65,6 +70,15 @@ pub(super) const ALL: [Work; 17] = [
         connections: Some(1024),
         in_process: None,
         out_of_process: false,
+        ..PLAIN
+    },
+    Work { name: "https", secure: true, in_process: Some(0.60), ..PLAIN },
+    Work {
+        name: "http2",
+        secure: true,
+        generator: Generator::H2load,
+        connections: Some(10),
+        in_process: Some(0.80),
         ..PLAIN
     },
     Work { name: "json", path: "/json", ..PLAIN },
@@ -133,7 +147,12 @@ impl Work {
 
     /// Whether `setup` can do it.
     pub(super) fn suits(&self, setup: Setup) -> bool {
-        setup.has_app() || (self.path == "/plaintext" && self.kind == Kind::Full)
+        let constant = self.path == "/plaintext" && self.kind == Kind::Full;
+        match setup {
+            Setup::Floor => constant,
+            Setup::Native => constant && !self.secure,
+            _ => true,
+        }
     }
 }
 
@@ -149,6 +168,6 @@ mod tests {
         assert_eq!(names.len(), ALL.len());
         let floor: Vec<_> =
             ALL.iter().filter(|work| work.suits(Setup::Floor)).map(|work| work.name).collect();
-        assert_eq!(floor, ["plaintext", "plaintext-1", "plaintext-1024"]);
+        assert_eq!(floor, ["plaintext", "plaintext-1", "plaintext-1024", "https", "http2"]);
     }
 }
