@@ -399,20 +399,3 @@ fn off_means_off() {
     assert_eq!(text, "Hello World! 1.1");
     host.stop();
 }
-
-#[test]
-fn sites_say_where_it_is_spoken() {
-    let site = e2e::site("shop", 1, Model::InProcess);
-    let (start, rest) = site.split_once('\n').unwrap();
-    for (how, expected) in [("always", "Hello World! 2"), ("tls", "")] {
-        let text = format!("{start}\nhttp2 = '{how}'\n{rest}");
-        let host = TestHost::configured(&text).with_app("shop", "Minimal").serve();
-        let url = format!("http://{}/", host.addresses()[0]);
-        let arguments =
-            ["-sS", "--http2-prior-knowledge", "--max-time", "20", "-w", " %{http_version}", &url];
-        let done = Command::new("curl").args(arguments).output().unwrap();
-        assert_eq!(done.status.success(), !expected.is_empty(), "{how}: {done:?}");
-        assert!(String::from_utf8_lossy(&done.stdout).starts_with(expected), "{how}: {done:?}");
-        host.stop();
-    }
-}

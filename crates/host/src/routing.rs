@@ -69,6 +69,20 @@ impl Table {
         self.router.listeners().get(place).map(|listener| listener.endpoint(local))
     }
 
+    /// Whether HTTP/2 is spoken there by TLS clients that ask for this name; see [`mews_server::Router::http2`].
+    pub(crate) fn http2(
+        &self,
+        listener: usize,
+        local: Option<SocketAddr>,
+        server_name: Option<&str>,
+    ) -> Option<bool> {
+        let Some(endpoint) = self.endpoint(listener, local) else { return Some(false) };
+        match server_name {
+            Some(name) => Some(endpoint.http2(name.as_bytes())),
+            None => endpoint.http2_of_all(),
+        }
+    }
+
     /// Whose the application of a site for a path is.
     pub(crate) fn owner(&self, site: usize, path: &[u8]) -> Option<Owner> {
         self.owners.get(site)?.get(self.router.application(site, path)).copied()
@@ -111,6 +125,7 @@ mod tests {
             bindings: vec![Binding {
                 listen: parse_url("http://*:80").unwrap(),
                 host: HostName::Exact(host.to_owned()),
+                http2: host == "a.test",
             }],
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         };
@@ -127,5 +142,11 @@ mod tests {
         assert_eq!(owner("b.test", "/api"), Some(Owner::Pool(PoolId(9))));
         assert_eq!(owner("c.test", "/"), None);
         assert_eq!(table.default_site(4, endpoint), Some(0));
+        let http2 = |name| table.http2(4, None, name);
+        assert_eq!(
+            [http2(None), http2(Some("a.test")), http2(Some("b.test")), http2(Some(""))],
+            [None, Some(true), Some(false), Some(true)]
+        );
+        assert_eq!(table.http2(9, None, None), Some(false));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::Accounting;
-use crate::handler::{ConnectionInfo, Handler, RequestHead};
+use crate::handler::{Client, ConnectionInfo, Handler, RequestHead};
 use crate::output::ExtraHeaders;
 use crate::server::Shared;
 use crate::tls::Gate;
@@ -113,6 +113,11 @@ impl fmt::Debug for Application {
 pub trait Router: Send + Sync + 'static {
     /// Called for every request on an I/O thread; must not block.
     fn route(&self, head: &RequestHead<'_>, connection: &ConnectionInfo) -> &Application;
+
+    /// Whether HTTP/2 is spoken on a connection of which no request has come. `server_name`: what a TLS client asks for, empty
+    /// if nothing; `None` before it is known, and then the answer is `None` if it depends on it. The same thread, the same
+    /// haste.
+    fn http2(&self, client: &Client, server_name: Option<&str>) -> Option<bool>;
 }
 
 /// What a server's requests go to.

@@ -11,7 +11,7 @@ use crate::application::{Application, Router, Serve};
 use crate::clock;
 use crate::config::{Http2, Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
-use crate::handler::Handler;
+use crate::handler::{Client, Handler};
 use crate::listener::{self, Acceptor, Arrival, Arrivals, Spoken};
 use crate::peek::Dispatch;
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
@@ -55,9 +55,21 @@ impl Shared {
         &self.accounting
     }
 
-    /// Where HTTP/2 is spoken.
-    pub(crate) fn http2(&self) -> Http2 {
-        self.http2
+    /// Whether HTTP/2 is spoken on a new connection; see [`crate::Router::http2`].
+    pub(crate) fn speaks_http2(
+        &self,
+        client: &Client,
+        secure: bool,
+        server_name: Option<&str>,
+    ) -> Option<bool> {
+        match &*lock(&self.serve) {
+            Serve::Each(router) => router.http2(client, server_name),
+            Serve::One(_) => Some(match self.http2 {
+                Http2::Off => false,
+                Http2::Tls => secure,
+                Http2::Always => true,
+            }),
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {

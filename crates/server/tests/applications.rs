@@ -23,6 +23,10 @@ impl Router for ByQuery {
             _ => &self.page,
         }
     }
+
+    fn http2(&self, _: &mews_server::Client, _: Option<&str>) -> Option<bool> {
+        Some(false)
+    }
 }
 
 fn named(application: Application, name: &str) -> Application {

@@ -62,6 +62,10 @@ impl Router for Routes {
     fn route(&self, head: &RequestHead<'_>, _: &ConnectionInfo) -> &Application {
         if head.target.starts_with(b"/here") { &self.here } else { &self.there }
     }
+
+    fn http2(&self, _: &mews_server::Client, _: Option<&str>) -> Option<bool> {
+        Some(false)
+    }
 }
 
 struct Workers {

@@ -73,6 +73,11 @@ impl Router for Desk {
         let site = endpoint.and_then(|endpoint| endpoint.site(host_of(head).0));
         if site.is_some() { &self.unavailable } else { &self.unknown }
     }
+
+    /// What is answered here is said in HTTP/1.
+    fn http2(&self, _: &Client, _: Option<&str>) -> Option<bool> {
+        Some(false)
+    }
 }
 
 struct Counter {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mews_model::routing::{RoutedSite, Router};
-use mews_model::server_config::{HostName, ServerConfig, Site};
+use mews_model::routing::{Listener, RoutedSite, Router};
+use mews_model::server_config::{Binding, HostName, ServerConfig, Site};
 
 use crate::handover::PoolId;
 use crate::listeners::Listening;
@@ -30,10 +30,15 @@ impl Numbered<'_> {
                 Owner::Here(own - 1)
             })
         });
-        let only = |site: &RoutedSite| {
-            site.paths.len() == 1 && site.bindings.iter().all(|binding| binding.host == HostName::Any)
+        // A worker that is told nothing goes by what the site says of HTTP/2.
+        let like = |site: &Site, binding: &Binding| {
+            binding.host == HostName::Any && binding.http2 == site.http2.at(binding.listen.scheme)
         };
-        let trivial = routes.sites.len() == 1 && routes.sites.iter().all(only) && own == 1;
+        let only = |site: &Site| {
+            site.applications.len() == 1 && site.bindings.iter().all(|binding| like(site, binding))
+        };
+        let sites = self.sites(addresses);
+        let trivial = matches!(*sites, [index] if self.config.sites.get(index).is_some_and(only)) && own == 1;
         (!trivial).then_some(routes)
     }
 
@@ -42,18 +47,24 @@ impl Numbered<'_> {
         self.routes(addresses, |_| None)
     }
 
+    /// What the router makes of these addresses.
+    fn places(&self, addresses: &[Arc<Listening>]) -> impl Iterator<Item = (&Listening, &Listener)> {
+        let all = self.listening.iter().zip(self.router.listeners());
+        let these = |listening: &Arc<Listening>| addresses.iter().any(|one| Arc::ptr_eq(one, listening));
+        all.filter(move |(listening, _)| these(listening)).map(|(listening, at)| (&**listening, at))
+    }
+
+    /// The sites that have a binding at one of these addresses, as indices of the configuration's list.
+    fn sites(&self, addresses: &[Arc<Listening>]) -> Vec<usize> {
+        let mut sites: Vec<usize> = self.places(addresses).flat_map(|(_, at)| at.sites()).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        sites
+    }
+
     /// `here` gives the applications of the pool that asks their numbers, in the order of the configuration.
     fn routes(&self, addresses: &[Arc<Listening>], mut here: impl FnMut(PoolId) -> Option<Owner>) -> Routes {
-        let places: Vec<(usize, &Arc<Listening>)> = self
-            .listening
-            .iter()
-            .enumerate()
-            .filter(|(_, listening)| addresses.iter().any(|address| Arc::ptr_eq(address, listening)))
-            .collect();
-        let listeners = || places.iter().filter_map(|(place, _)| self.router.listeners().get(*place));
-        let mut indices: Vec<usize> = listeners().flat_map(|listener| listener.sites()).collect();
-        indices.sort_unstable();
-        indices.dedup();
+        let indices = self.sites(addresses);
         let mut sites = Vec::new();
         let mut owners = Vec::new();
         // In the order of the configuration over all sites, so that numbers do not depend on the addresses.
@@ -67,10 +78,8 @@ impl Numbered<'_> {
         }
         let sub = Router::of(&sites);
         let place_of = |url| sub.listeners().iter().position(|listener| listener.url() == url);
-        let numbers = places.iter().filter_map(|(place, listening)| {
-            let listener = self.router.listeners().get(*place)?;
-            Some((listening.number(), place_of(listener.url())?))
-        });
+        let numbers = self.places(addresses);
+        let numbers = numbers.filter_map(|(listening, at)| Some((listening.number(), place_of(at.url())?)));
         let listeners = numbers.collect();
         Routes { sites, owners, listeners }
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mews_server::{
-    Application, ConnectionInfo, ForwardHandler, PrivateBackend, RequestHead, Router, Server, Tls,
+    Application, Client, ConnectionInfo, ForwardHandler, PrivateBackend, RequestHead, Router, Server, Tls,
 };
 
 use super::{Control, Place, pages};
@@ -110,13 +110,21 @@ impl AppRouter {
         }
     }
 
-    /// Whether the client was shown another certificate than it would be for this host: then what it relies on is not
-    /// said of the host.
-    fn is_misdirected(&self, connection: &ConnectionInfo, site: usize, host: &[u8]) -> bool {
+    /// Whether the client took a connection that it was given for another host, and would be given another one for this: with
+    /// another certificate, so that what it relies on is not said of the host, or without HTTP/2.
+    fn is_misdirected(
+        &self,
+        connection: &ConnectionInfo,
+        version: u8,
+        (site, host): (usize, &[u8]),
+    ) -> bool {
         let Some(tls) = connection.tls.as_ref().filter(|tls| !tls.server_name.is_empty()) else {
             return false;
         };
         let endpoint = self.table.endpoint(connection.listener, connection.local);
+        if version >= 20 && endpoint.is_some_and(|endpoint| !endpoint.http2(host)) {
+            return true;
+        }
         let named = endpoint.and_then(|endpoint| endpoint.site(tls.server_name.as_bytes()));
         if named == Some(site) {
             return false;
@@ -131,7 +139,7 @@ impl Router for AppRouter {
         let (host, path) = host_of(head);
         let endpoint = self.table.endpoint(connection.listener, connection.local);
         let Some(site) = endpoint.and_then(|endpoint| endpoint.site(host)) else { return &self.unknown };
-        if connection.tls.is_some() && self.is_misdirected(connection, site, host) {
+        if connection.tls.is_some() && self.is_misdirected(connection, head.version, (site, host)) {
             return &self.misdirected;
         }
         let found = match self.table.owner(site, path) {
@@ -140,5 +148,9 @@ impl Router for AppRouter {
             None => None,
         };
         found.unwrap_or(&self.missing)
+    }
+
+    fn http2(&self, client: &Client, server_name: Option<&str>) -> Option<bool> {
+        self.table.http2(client.listener, client.local, server_name)
     }
 }

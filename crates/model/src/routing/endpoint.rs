@@ -21,8 +21,16 @@ pub struct Listener {
 /// The sites of one address and port.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
-    names: Names,
-    sites: Vec<usize>,
+    names: Names<Taker>,
+    /// Of all bindings, the one at the narrowest address first.
+    takers: Vec<Taker>,
+}
+
+/// What a host name leads to.
+#[derive(Clone, Copy, Debug)]
+struct Taker {
+    site: usize,
+    http2: bool,
 }
 
 impl Listener {
@@ -33,7 +41,7 @@ impl Listener {
 
     /// Every site that has a binding here, in the order of the file.
     pub fn sites(&self) -> Vec<usize> {
-        let mut sites: Vec<usize> = self.endpoints().flat_map(|endpoint| endpoint.sites.clone()).collect();
+        let mut sites: Vec<usize> = self.endpoints().flat_map(Endpoint::sites).collect();
         sites.sort_unstable();
         sites.dedup();
         sites
@@ -57,7 +65,23 @@ impl Endpoint {
     /// port or without. Exact names win over wildcards, longer wildcards over shorter ones, and these over sites that
     /// take every name; an empty name belongs to these.
     pub fn site(&self, host: &[u8]) -> Option<usize> {
-        self.names.find(host)
+        Some(self.names.find(host)?.site)
+    }
+
+    /// Whether HTTP/2 is spoken by clients that ask for a host name; those that ask for none, or for an unknown one, are the
+    /// business of the site that takes every name, or else of the first.
+    pub fn http2(&self, host: &[u8]) -> bool {
+        self.names.find(host).or_else(|| self.takers.first().copied()).is_some_and(|taker| taker.http2)
+    }
+
+    /// The same where the name does not matter.
+    pub fn http2_of_all(&self) -> Option<bool> {
+        let first = self.takers.first().is_some_and(|taker| taker.http2);
+        self.takers.iter().all(|taker| taker.http2 == first).then_some(first)
+    }
+
+    fn sites(&self) -> impl Iterator<Item = usize> {
+        self.takers.iter().map(|taker| taker.site)
     }
 }
 
@@ -90,8 +114,9 @@ fn listener(url: &ListenUrl, bindings: &[(usize, &Binding)]) -> Listener {
         all.sort_by_key(|(_, binding)| breadth(&binding.listen.host));
         let mut endpoint = Endpoint::default();
         for (site, binding) in all {
-            endpoint.names.add(&binding.host, *site);
-            endpoint.sites.push(*site);
+            let taker = Taker { site: *site, http2: binding.http2 };
+            endpoint.names.add(&binding.host, taker);
+            endpoint.takers.push(taker);
         }
         endpoint
     };

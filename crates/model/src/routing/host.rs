@@ -7,32 +7,38 @@ use crate::server_config::HostName;
 /// Longer names exist nowhere: DNS allows 253 bytes.
 const LONGEST: usize = 255;
 
-/// The names that sites take at one address.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Names {
-    exact: HashMap<Box<[u8]>, usize>,
+/// The names that sites take at one address, and what belongs to each.
+#[derive(Clone, Debug)]
+pub(super) struct Names<T> {
+    exact: HashMap<Box<[u8]>, T>,
     /// Ends of names, with their leading dot.
-    below: HashMap<Box<[u8]>, usize>,
-    any: Option<usize>,
+    below: HashMap<Box<[u8]>, T>,
+    any: Option<T>,
 }
 
-impl Names {
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), below: HashMap::new(), any: None }
+    }
+}
+
+impl<T: Copy> Names<T> {
     /// A name that is there already stays.
-    pub(super) fn add(&mut self, name: &HostName, site: usize) {
+    pub(super) fn add(&mut self, name: &HostName, value: T) {
         match name {
             HostName::Any => {
-                self.any.get_or_insert(site);
+                self.any.get_or_insert(value);
             }
             HostName::Exact(name) => {
-                self.exact.entry(name.as_bytes().into()).or_insert(site);
+                self.exact.entry(name.as_bytes().into()).or_insert(value);
             }
             HostName::Below(end) => {
-                self.below.entry(end.as_bytes().into()).or_insert(site);
+                self.below.entry(end.as_bytes().into()).or_insert(value);
             }
         }
     }
 
-    pub(super) fn find(&self, host: &[u8]) -> Option<usize> {
+    pub(super) fn find(&self, host: &[u8]) -> Option<T> {
         if self.exact.is_empty() && self.below.is_empty() {
             return self.any;
         }
@@ -42,15 +48,15 @@ impl Names {
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         let lower = &*lower;
-        if let Some(site) = self.exact.get(lower) {
-            return Some(*site);
+        if let Some(value) = self.exact.get(lower) {
+            return Some(*value);
         }
         if !self.below.is_empty() {
             // From the left: the longest end comes first. Something must stand before its dot.
             let dots = lower.iter().enumerate().filter(|(at, byte)| **byte == b'.' && *at > 0);
             let mut ends = dots.filter_map(|(at, _)| lower.get(at..));
-            if let Some(site) = ends.find_map(|end| self.below.get(end)) {
-                return Some(*site);
+            if let Some(value) = ends.find_map(|end| self.below.get(end)) {
+                return Some(*value);
             }
         }
         self.any

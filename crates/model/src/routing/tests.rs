@@ -15,6 +15,7 @@ fn site(name: &str, bindings: &[(&str, &str)], paths: &[&str]) -> Site {
             Some(end) => HostName::Below(end.to_owned()),
             None => HostName::Exact((*host).to_owned()),
         },
+        http2: true,
     });
     let applications = paths.iter().map(|path| Application {
         path: (*path).to_owned(),

@@ -14,6 +14,8 @@ pub struct Binding {
     pub listen: ListenUrl,
     /// The host names that it takes requests for.
     pub host: HostName,
+    /// Whether HTTP/2 is spoken there: with TLS by clients that offer it, without TLS by clients that begin with it.
+    pub http2: bool,
 }
 
 /// The host names of a binding. Exact names win over wildcards, longer wildcards over shorter ones, and these over any.
@@ -132,11 +134,11 @@ mod tests {
 
     fn shown(url: &str, host: Option<&str>) -> String {
         let at = Place::default();
-        let mut draft = BindingDraft { at, listen: None, host: HostName::Any };
+        let mut draft = BindingDraft::new(at);
         let read = draft.read_url(Placed { value: url, at });
         let read = read.and_then(|()| host.map_or(Ok(()), |value| draft.read_host(Placed { value, at })));
         match (read, draft.listen) {
-            (Ok(()), Some(listen)) => Binding { listen, host: draft.host }.to_string(),
+            (Ok(()), Some(listen)) => Binding { listen, host: draft.host, http2: false }.to_string(),
             (Ok(()), None) => "nothing".to_owned(),
             (Err(problem), _) => problem,
         }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Application, Format, HostName, Pool, Site};
+use super::{Application, Binding, Format, HostName, Http2, Pool, Site};
 use crate::url::ListenUrl;
 use crate::web_config::report::Place;
 
@@ -55,6 +55,8 @@ pub(super) struct BindingDraft {
     pub(super) at: Place,
     pub(super) listen: Option<ListenUrl>,
     pub(super) host: HostName,
+    /// `None`: what the site says.
+    pub(super) http2: Option<bool>,
 }
 
 /// An application.
@@ -73,6 +75,19 @@ pub(super) struct PoolDraft {
     /// Its name.
     pub(super) at: Place,
     pub(super) pool: Pool,
+}
+
+impl BindingDraft {
+    pub(super) fn new(at: Place) -> Self {
+        Self { at, listen: None, host: HostName::Any, http2: None }
+    }
+
+    /// What it comes to, in a site that says this of HTTP/2; `None` without an address.
+    pub(super) fn value(&self, http2: Http2) -> Option<Binding> {
+        let listen = self.listen.clone()?;
+        let http2 = self.http2.unwrap_or_else(|| http2.at(listen.scheme));
+        Some(Binding { listen, host: self.host.clone(), http2 })
+    }
 }
 
 impl SiteDraft {

@@ -37,7 +37,7 @@ pub struct Site {
     pub access_log: Option<AccessLog>,
     /// Keys and names of users who sign in; `None`: the system's.
     pub authentication: Option<SignInSettings>,
-    /// Where HTTP/2 is spoken.
+    /// Where HTTP/2 is spoken, as far as its bindings say nothing else.
     pub http2: Http2,
     /// What clients may ask of its connections.
     pub limits: ConnectionLimits,

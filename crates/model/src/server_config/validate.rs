@@ -74,7 +74,7 @@ fn site(
     }
     let applications = short.into_iter().chain(applications).collect();
     let applications = application::all(applications, (&name.value, at), (format, told), pools, report);
-    let bindings = binding::values(bindings);
+    let bindings = binding::values(&bindings, site.http2);
     // What is missing here may only be misspelt.
     if !["bindings", "certificate"].iter().any(|name| told.contains(name)) {
         binding::certificates(&site, &bindings, &name.value, at, report);

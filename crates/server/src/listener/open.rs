@@ -10,7 +10,6 @@ use std::task::Poll;
 use mio::net::{TcpStream, UnixStream};
 
 use crate::clock;
-use crate::config::Http2;
 use crate::handler::{Client, ConnectionInfo};
 use crate::http1::{self, Conn, Rejection};
 use crate::http2::{self, Connection};
@@ -72,7 +71,8 @@ fn info(client: Client) -> ConnectionInfo {
 fn plain(server: &Arc<Shared>, stream: Stream, info: ConnectionInfo) -> io::Result<()> {
     let (io, stream) = reserve(server, stream)?;
     count(server);
-    if server.http2() == Http2::Always && matches!(stream, Stream::Tcp(_)) {
+    let is_clients = matches!(stream, Stream::Tcp(_));
+    if is_clients && server.speaks_http2(&info.client(), false, Some("")).unwrap_or(false) {
         let task = Task::new(io.shard().clone(), either(info, server.clone(), io.clone(), stream));
         io.start(task, None);
     } else {

@@ -4,13 +4,16 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `look` | what a beginning says: the name in a ClientHello, host and target of a head |
+//! | `hello` | a TLS connection until its client has said which name it asks for |
 //! | `watch` | a connection until it has said enough, bounded in bytes and time |
 
+mod hello;
 mod look;
 mod watch;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use look::fuzzing;
+pub(crate) use hello::Hello;
 pub(crate) use watch::watch;
 
 use crate::handler::Client;
@@ -42,4 +45,17 @@ pub trait Dispatch: Send + Sync + 'static {
 
     /// The connection, of which nothing has been read, for who was chosen. Must not block.
     fn give(&self, to: usize, connection: std::net::TcpStream, client: Client);
+}
+
+thread_local! {
+    /// What is looked at; nothing of it is kept.
+    static PEEKED: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Room for so many bytes of a beginning.
+fn with_room<T>(most: usize, look: impl FnOnce(&mut [u8]) -> T) -> T {
+    PEEKED.with_borrow_mut(|room| {
+        room.resize(most.max(room.len()), 0);
+        look(room.get_mut(..most).unwrap_or_default())
+    })
 }

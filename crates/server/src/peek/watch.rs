@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
-use super::Dispatch;
+use super::{Dispatch, with_room};
 use super::look::{HELLO_BYTES, Look, Seen};
 use crate::clock;
 use crate::handler::{Client, ConnectionInfo};
@@ -85,9 +85,7 @@ impl Watch {
             self.io.begin_read();
             let most =
                 if self.tls { HELLO_BYTES } else { self.server.limits().header_bytes.saturating_add(1) };
-            let peeked = PEEKED.with_borrow_mut(|room| -> io::Result<Poll<Outcome>> {
-                room.resize(most.max(room.len()), 0);
-                let room = room.get_mut(..most).unwrap_or_default();
+            let peeked = with_room(most, |room| -> io::Result<Poll<Outcome>> {
                 let stream = self.stream.as_ref().ok_or(io::ErrorKind::NotConnected)?;
                 let count = socket::peek(stream.as_fd(), room)?;
                 Ok(self.see(room.get(..count).unwrap_or_default(), to))
@@ -187,9 +185,4 @@ impl Drop for Watch {
             self.end();
         }
     }
-}
-
-thread_local! {
-    /// What is looked at; nothing of it is kept.
-    static PEEKED: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
 }

@@ -3,11 +3,10 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use mio::net::TcpStream;
 use rustls::ServerConnection;
@@ -18,9 +17,9 @@ use super::session::Session;
 use super::{ServerCertificate, TlsError, TlsInfo, end_point};
 use crate::access::{Cause, Unserved};
 use crate::clock;
-use crate::config::Http2;
-use crate::handler::ConnectionInfo;
+use crate::handler::{Client, ConnectionInfo};
 use crate::output::{Wire, socket};
+use crate::peek::Hello;
 use crate::reactor::Io;
 use crate::server::Shared;
 use crate::stats::Counters;
@@ -49,13 +48,14 @@ pub(crate) enum Opened {
 pub(crate) struct Opening {
     id: u64,
     started_ns: i64,
-    remote: Option<SocketAddr>,
-    local: Option<SocketAddr>,
+    client: Client,
     io: Arc<Io>,
     server: Arc<Shared>,
     stream: Option<TcpStream>,
     current: Arc<Current>,
+    /// `None` until it is known what may be agreed on.
     session: Option<Session>,
+    hello: Hello,
     /// See [`TlsInfo::legs_ns`].
     legs_ns: [i64; 4],
     certificate: Option<ServerCertificate>,
@@ -72,24 +72,23 @@ impl Opening {
         tls: &Tls,
     ) -> Result<Self, TlsError> {
         let current = tls.current();
-        let config = match server.http2() {
-            Http2::Off => &current.config,
-            Http2::Tls | Http2::Always => &current.with_http2,
+        let client = info.client();
+        let session = match server.speaks_http2(&client, true, None) {
+            Some(http2) => Some(session(&current, http2)?),
+            None => None,
         };
-        let connection =
-            ServerConnection::new(config.clone()).map_err(|error| TlsError::Setup(error.to_string()))?;
         let until = clock::deadline(server.limits().handshake_timeout);
         server.handshake_began();
         Ok(Self {
             id: info.id,
             started_ns: info.started_ns,
-            remote: info.remote,
-            local: info.local,
+            client,
             io,
             server,
             stream: Some(stream),
             current,
-            session: Some(Session::new(connection)),
+            session,
+            hello: Hello::default(),
             legs_ns: [0; 4],
             certificate: None,
             until,
@@ -108,8 +107,20 @@ impl Opening {
             return Poll::Ready(Opened::Failed);
         }
         self.io.set_deadline(until);
-        let (Some(stream), Some(session)) = (&self.stream, &mut self.session) else {
-            return Poll::Ready(Opened::Failed);
+        let Some(stream) = &self.stream else { return Poll::Ready(Opened::Failed) };
+        let session = match &mut self.session {
+            Some(session) => session,
+            None => {
+                let name = ready!(self.hello.name(stream, &self.io));
+                let http2 = self.server.speaks_http2(&self.client, true, Some(&name)).unwrap_or(false);
+                match session(&self.current, http2) {
+                    Ok(session) => self.session.insert(session),
+                    Err(error) => {
+                        tracing::debug!(connection = self.id, %error, "a TLS handshake could not begin");
+                        return Poll::Ready(Opened::Failed);
+                    }
+                }
+            }
         };
         if self.legs_ns[0] == 0 {
             if !self.io.can_read() {
@@ -148,8 +159,8 @@ impl Opening {
 
     fn account(&self, cause: Cause) {
         self.server.accounting().unserved(&Unserved {
-            remote: self.remote,
-            local: self.local,
+            remote: self.client.remote,
+            local: self.client.local,
             head: b"",
             cause,
             sent: 0,
@@ -187,6 +198,13 @@ impl Opening {
         self.io.more_to_read();
         Opened::Secured { wire: Wire::secured(stream, session), info: Box::new(info), http2, gate }
     }
+}
+
+/// The beginning of a handshake in which HTTP/2 is offered, or is not.
+fn session(current: &Current, http2: bool) -> Result<Session, TlsError> {
+    let config = if http2 { &current.with_http2 } else { &current.config };
+    let connection = ServerConnection::new(config.clone());
+    Ok(Session::new(connection.map_err(|error| TlsError::Setup(error.to_string()))?))
 }
 
 /// Goes on as far as it gets without waiting. Answers whether the handshake is over and everything has been sent.

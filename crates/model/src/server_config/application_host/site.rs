@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Placed, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, HostName, Hsts, Http2, HttpsRedirect, Period, Surroundings,
+    AccessLog, AccessLogFormat, CertificateFiles, HostName, Hsts, HttpsRedirect, Period, Surroundings,
 };
 use super::defaults::Layered;
 use super::path;
@@ -16,6 +16,7 @@ use crate::web_config::tree::{Given, Set};
 
 /// In `sslFlags`.
 const DISABLE_HTTP2: u64 = 4;
+const DISABLE_TLS13: u64 = 32;
 
 /// What an application without a pool gets, as in IIS.
 const DEFAULT_POOL: &str = "DefaultAppPool";
@@ -175,7 +176,8 @@ impl<'t> Reader<'_, '_, 't> {
         };
         match information(&given.text, scheme) {
             Ok((listen, host)) => {
-                draft.bindings.push(BindingDraft { at: given.at, listen: Some(listen), host });
+                let http2 = self.flags(set, scheme);
+                draft.bindings.push(BindingDraft { at: given.at, listen: Some(listen), host, http2 });
             }
             Err(problem) => {
                 self.told.push("bindings");
@@ -185,12 +187,20 @@ impl<'t> Reader<'_, '_, 't> {
                 });
             }
         }
-        if scheme == Scheme::Https && set.number("sslFlags") & DISABLE_HTTP2 != 0 {
-            draft.site.http2 = Http2::Off;
-        }
         if scheme == Scheme::Https {
             self.certificate(set, given, draft);
         }
+    }
+
+    /// What `sslFlags` say about HTTP/2, if anything.
+    fn flags(&mut self, set: &Set, scheme: Scheme) -> Option<bool> {
+        let flags = if scheme == Scheme::Https { set.number("sslFlags") } else { 0 };
+        if flags & DISABLE_TLS13 != 0 {
+            self.report.warning(set.place("sslFlags"), "TLS 1.3 is spoken there all the same", |problem| {
+                problem.help("Mews always speaks TLS 1.2 and 1.3: leave the 32 out of sslFlags")
+            });
+        }
+        (flags & DISABLE_HTTP2 != 0).then_some(false)
     }
 
     /// IIS finds certificates in the store of Windows, by a number that tells nothing here.
@@ -246,7 +256,7 @@ mod tests {
     #[test]
     fn what_bindings_say() {
         let shown = |text: &str| match information(text, Scheme::Http) {
-            Ok((listen, host)) => Binding { listen, host }.to_string(),
+            Ok((listen, host)) => Binding { listen, host, http2: false }.to_string(),
             Err(problem) => problem,
         };
         for (text, expected) in [

@@ -17,7 +17,7 @@ mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
 use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, HostName, Http2,
+    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, Http2,
     HttpsRedirect, Period, Pool,
 };
 use super::table::Default::{Required, Text, Words};
@@ -92,7 +92,7 @@ const SITE: &[Row<SiteDraft>] = &[
             what: "binding",
             rows: BINDING,
             open: |site: &mut SiteDraft, at| {
-                site.bindings.push_mut(BindingDraft { at: at.at, listen: None, host: HostName::Any })
+                site.bindings.push_mut(BindingDraft::new(at.at))
             },
             off: None,
             short: Some("url"),
@@ -208,7 +208,7 @@ const SITE: &[Row<SiteDraft>] = &[
         ]),
         Text("\"tls\""),
         "Where HTTP/2 is spoken: nowhere, over TLS with clients that offer it, or also without TLS with clients that begin \
-         with it (prior knowledge). Sites of one pool have to agree.",
+         with it (prior knowledge).",
     ),
     row(
         "limits",
@@ -263,6 +263,13 @@ const BINDING: &[Row<BindingDraft>] = &[
         Kind::Parsed { what: "host name", example: "\"shop.example\"", read: BindingDraft::read_host },
         Words("every name"),
         "The host name, where `url` has an address.",
+    ),
+    row(
+        "http2",
+        Kind::Bool(|binding, on| binding.http2 = Some(on)),
+        Words("what the site's `http2` says"),
+        "Whether HTTP/2 is spoken there: over https with clients that offer it, over http with clients that begin with it \
+         (prior knowledge). Https bindings of one address may differ by their host names; http bindings may not.",
     ),
 ];
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::super::draft::{BindingDraft, SiteDraft};
-use super::super::{Binding, ClientCertificates, Format, HostName, Site};
+use super::super::{Binding, ClientCertificates, Format, HostName, Http2, Site};
 use super::name;
 use crate::routing::{covers, overlap};
 use crate::url::{ListenUrl, Scheme};
@@ -42,10 +42,13 @@ pub(super) fn check(sites: &[SiteDraft], format: Format, told: &[&str], report: 
             if report.is_full() {
                 return;
             }
-            let Some(listen) = &draft.listen else { continue };
-            let binding = Binding { listen: listen.clone(), host: draft.host.clone() };
+            let Some(binding) = draft.value(site.site.http2) else { continue };
             let new = Taken { binding, at: draft.at, site: &site.name.value, index };
-            let known = addresses.iter().find(|(first, _)| first.binding.listen == *listen);
+            let apart = addresses.iter().find(|(first, _)| differ(&first.binding, &new.binding));
+            if let Some((first, _)) = apart {
+                complain_of_http2(first, &new, report);
+            }
+            let known = addresses.iter().find(|(first, _)| first.binding.listen == new.binding.listen);
             let address = match known {
                 Some((_, address)) => *address,
                 None if addresses.len() == MOST_ADDRESSES => {
@@ -81,10 +84,30 @@ fn same(a: &Binding, b: &Binding) -> bool {
     a.listen.scheme == b.listen.scheme && covers(&a.listen, &b.listen) && covers(&b.listen, &a.listen)
 }
 
+/// Whether HTTP/2 is spoken at one of two bindings only, although it is not known in time which of them a client means: without
+/// TLS it says so before it names a host.
+fn differ(a: &Binding, b: &Binding) -> bool {
+    let plain = a.listen.scheme == Scheme::Http && b.listen.scheme == Scheme::Http;
+    plain && a.http2 != b.http2 && overlap(&a.listen, &b.listen)
+}
+
 /// Whether two addresses cannot be listened on side by side.
 fn conflict(a: &Binding, b: &Binding) -> bool {
     let inside = covers(&a.listen, &b.listen) || covers(&b.listen, &a.listen);
     overlap(&a.listen, &b.listen) && (a.listen.scheme != b.listen.scheme || !inside)
+}
+
+fn complain_of_http2(first: &Taken<'_>, second: &Taken<'_>, report: &mut Report<'_>) {
+    let place = report.show(first.at);
+    let message = format!(
+        "'{}' and '{}' are one address and port, and HTTP/2 is spoken at one of them only",
+        first.binding, second.binding
+    );
+    report.violation(second.at, message, |problem| {
+        problem.help(format!(
+            "the other is at {place}: give both the same http2, since without TLS a client begins with HTTP/2 before it names a host"
+        ))
+    });
 }
 
 fn complain(first: &Taken<'_>, second: &Taken<'_>, format: Format, report: &mut Report<'_>) {
@@ -137,10 +160,8 @@ fn named(taken: &Taken<'_>, format: Format) -> String {
 }
 
 /// The bindings that are whole.
-pub(super) fn values(drafts: Vec<BindingDraft>) -> Vec<Binding> {
-    let whole =
-        drafts.into_iter().filter_map(|draft| Some(Binding { listen: draft.listen?, host: draft.host }));
-    whole.collect()
+pub(super) fn values(drafts: &[BindingDraft], http2: Http2) -> Vec<Binding> {
+    drafts.iter().filter_map(|draft| draft.value(http2)).collect()
 }
 
 /// https needs a certificate, and nothing else does.

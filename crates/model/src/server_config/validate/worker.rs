@@ -7,8 +7,8 @@ use super::name;
 use crate::web_config::hints::shorten;
 use crate::web_config::report::{Place, Report};
 
-/// Limits and HTTP/2 hold for a worker's connections before it is known which site a request is for: what the first site says
-/// holds for all of a pool. `places` are those of the sites.
+/// Limits hold for a worker's connections before it is known which site a request is for: what the first site says holds for
+/// all of a pool. `places` are those of the sites.
 pub(super) fn check(sites: &[Site], places: &[Place], report: &mut Report<'_>) {
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
     for (number, (site, at)) in sites.iter().zip(places).enumerate() {
@@ -16,24 +16,19 @@ pub(super) fn check(sites: &[Site], places: &[Place], report: &mut Report<'_>) {
         for application in &site.applications {
             let pool = application.pool.to_ascii_lowercase();
             let before = *first.entry(pool.clone()).or_insert(number);
-            let Some(other) = sites.get(before) else { continue };
-            let what = match other {
-                _ if other.limits != site.limits => "limits",
-                _ if other.http2 != site.http2 => "http2",
-                _ => continue,
-            };
+            let Some(other) = sites.get(before).filter(|other| other.limits != site.limits) else { continue };
             if report.is_full() || told.contains(&pool) {
                 continue;
             }
             let message = format!(
-                "{} and {} have applications in the pool '{}' and different '{what}', but a worker of the pool has only one kind \
+                "{} and {} have applications in the pool '{}' and different 'limits', but a worker of the pool has only one kind \
                  of connections",
                 name::site(&site.name),
                 name::site(&other.name),
                 shorten(&application.pool)
             );
             report.violation(*at, message, |problem| {
-                problem.help(format!("let '{what}' be the same, or give their applications different pools"))
+                problem.help("let 'limits' be the same, or give their applications different pools")
             });
             told.push(pool);
         }

@@ -50,7 +50,9 @@ const BINDING: Element = Element::part("binding", "An address that the site list
         0,
         255,
         "0",
-        "1: by host name, as always here; 4: no HTTP/2, which counts for the whole site. Others have no meaning here.",
+        "1: by host name, as always here; 4: no HTTP/2. Of the others, 2 (a store of certificates), 8 (no OCSP response, which \
+         is sent only where one is named) and 16 (no HTTP/3) have no meaning here, nor has 64 (nothing below TLS 1.2), since that \
+         is so always; 32 (no TLS 1.3) is warned about.",
     ),
     text("certificateFile", "Only here: the certificate, PEM or PKCS#12 (.pfx)."),
     text("keyFile", "Only here: its private key (PEM), where the certificate's file does not hold it."),
