@@ -2,59 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{HostBuilder, Model, TestHost, wait};
+mod certificates;
+
+use certificates::Certificates;
+use e2e::{Model, TestHost, wait};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const BOTH: [Model; 2] = [Model::InProcess, Model::OutOfProcess];
-
-/// A folder with an authority and what it has issued.
-struct Certificates {
-    folder: tempfile::TempDir,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Test authority");
-        let key = rcgen::KeyPair::generate().unwrap();
-        fs::write(folder.path().join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
-        Self { folder, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    /// Writes `NAME.pem` and `NAME.key`.
-    fn issue(&self, name: &str, hosts: &[&str]) {
-        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        let mut params = rcgen::CertificateParams::new(hosts).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        // By renaming, as careful people replace such files.
-        for (ending, text) in [("key", key.serialize_pem()), ("pem", certificate.pem())] {
-            let new = self.folder.path().join("new");
-            fs::write(&new, text).unwrap();
-            fs::rename(new, self.folder.path().join(format!("{name}.{ending}"))).unwrap();
-        }
-    }
-
-    fn host(&self, app: &str, model: Model) -> HostBuilder {
-        let (certificate, key) = (self.path("server.pem"), self.path("server.key"));
-        let builder = TestHost::app(app).model(model).urls("https://127.0.0.1:0");
-        builder.flag("--tls-cert").flag(&certificate).flag("--tls-key").flag(&key)
-    }
-}
 
 /// What `curl` printed.
 struct Curl {
@@ -147,14 +106,7 @@ fn several_certificates_are_chosen_by_name_and_a_pfx_is_one_of_them() {
     let certificates = Certificates::new();
     certificates.issue("server", &["site.test"]);
     certificates.issue("wild", &["*.wild.test"]);
-    fs::write(certificates.path("password"), "pass phrase\n").unwrap();
-    let made = Command::new("openssl")
-        .args(["pkcs12", "-export", "-passout", "pass:pass phrase"])
-        .args(["-in", &certificates.path("wild.pem"), "-inkey", &certificates.path("wild.key")])
-        .args(["-certfile", &certificates.path("ca.pem"), "-out", &certificates.path("wild.pfx")])
-        .output()
-        .expect("openssl can be run");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    certificates.archive("wild", "pass phrase");
     let host = certificates
         .host("Minimal", Model::InProcess)
         .flag("--tls-cert")
@@ -246,32 +198,6 @@ fn a_required_client_certificate_that_is_missing_or_foreign_gets_a_page() {
         }
         host.stop();
     }
-}
-
-#[test]
-fn openssl_resumes_its_session() {
-    let certificates = Certificates::new();
-    certificates.issue("server", &["site.test"]);
-    let host = certificates.host("Minimal", Model::InProcess).start();
-    let session = certificates.path("session");
-    for (version, expected) in [("-tls1_3", "Reused, TLSv1.3"), ("-tls1_2", "Reused, TLSv1.2")] {
-        for (option, expected) in [("-sess_out", "New, "), ("-sess_in", expected)] {
-            let mut child = Command::new("openssl")
-                .args(["s_client", "-connect", &format!("127.0.0.1:{}", host.port()), "-ign_eof"])
-                .args(["-servername", "site.test", version, option, &session])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("openssl can be run");
-            let request = b"GET / HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n";
-            std::io::Write::write_all(child.stdin.as_mut().unwrap(), request).unwrap();
-            let out = child.wait_with_output().unwrap().stdout;
-            let out = String::from_utf8_lossy(&out);
-            assert!(out.contains(expected) && out.contains("Hello World!"), "{version} {option}: {out}");
-        }
-    }
-    host.stop();
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(crate) enum Owner {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     router: Router,
+    names: Vec<String>,
     owners: Vec<Vec<Owner>>,
     /// By number.
     listeners: Vec<Option<usize>>,
@@ -59,7 +60,8 @@ impl Table {
                 *entry = Some(*place);
             }
         }
-        Self { router: Router::of(&routes.sites), owners: routes.owners.clone(), listeners }
+        let names = routes.sites.iter().map(|site| site.name.clone()).collect();
+        Self { router: Router::of(&routes.sites), names, owners: routes.owners.clone(), listeners }
     }
 
     /// The sites of connections that came through this listener to this address.
@@ -67,6 +69,11 @@ impl Table {
         let place = self.listeners.get(listener).copied().flatten()?;
         let local = local.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |local| local.ip());
         self.router.listeners().get(place).map(|listener| listener.endpoint(local))
+    }
+
+    /// The name of a site.
+    pub(crate) fn name(&self, site: usize) -> &str {
+        self.names.get(site).map_or("", String::as_str)
     }
 
     /// Whether HTTP/2 is spoken there by TLS clients that ask for this name; see [`mews_server::Router::http2`].
@@ -122,6 +129,7 @@ mod tests {
     #[test]
     fn owners_are_found_by_listener_host_and_path() {
         let site = |host: &str, paths: &[&str]| RoutedSite {
+            name: host.to_owned(),
             bindings: vec![Binding {
                 listen: parse_url("http://*:80").unwrap(),
                 host: HostName::Exact(host.to_owned()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::access::Accounting;
 use crate::handler::{Client, ConnectionInfo, Handler, RequestHead};
+use crate::https::{HttpsPorts, HttpsRedirect};
 use crate::output::ExtraHeaders;
 use crate::server::Shared;
 use crate::tls::Gate;
@@ -17,6 +18,10 @@ pub struct Application {
     extra: ExtraHeaders,
     /// In its place for connections with TLS, and whether also where the client asked for no public name.
     secure: Option<(ExtraHeaders, bool)>,
+    /// Answers in place of the handler where there is no TLS.
+    redirect: Option<Arc<HttpsRedirect>>,
+    /// It does, on this connection.
+    redirects: bool,
     accounting: Arc<Accounting>,
 }
 
@@ -28,6 +33,8 @@ impl Application {
             max_request_body: None,
             extra: ExtraHeaders::default(),
             secure: None,
+            redirect: None,
+            redirects: false,
             accounting: Arc::default(),
         }
     }
@@ -54,6 +61,14 @@ impl Application {
         self
     }
 
+    /// With requests that come without TLS sent to https, with this status: 307 or 308. The port is that of the first entry that
+    /// takes the request's host name; 443 when none does.
+    #[must_use]
+    pub fn with_https_redirect(mut self, status: u16, ports: HttpsPorts) -> Self {
+        self.redirect = Some(Arc::new(HttpsRedirect::new(status, ports)));
+        self
+    }
+
     /// With the names that its requests are accounted for under, and their log.
     #[must_use]
     pub fn with_accounting(mut self, accounting: Arc<Accounting>) -> Self {
@@ -68,7 +83,10 @@ impl Application {
     }
 
     pub(crate) fn handler(&self) -> &dyn Handler {
-        &*self.handler
+        match &self.redirect {
+            Some(redirect) if self.redirects => &**redirect,
+            _ => &*self.handler,
+        }
     }
 
     pub(crate) fn max_request_body(&self) -> Option<u64> {
@@ -86,6 +104,7 @@ impl Application {
     /// As it answers on this connection.
     fn on(&self, connection: &ConnectionInfo) -> Self {
         let mut here = self.clone();
+        here.redirects = connection.tls.is_none();
         if let (Some((extra, anywhere)), Some(tls)) = (&self.secure, &connection.tls) {
             let name = &*tls.server_name;
             let is_public = !name.is_empty() && name != "localhost" && !name.ends_with(".localhost");

@@ -105,6 +105,9 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// Most open connections; more wait in the kernel's queue. 0 = unlimited.
     pub max_connections: usize,
+    /// Most open connections of one client address, or of one network of IPv6 (/64). Further ones are answered with 503 where
+    /// there is no TLS, and closed. 0 = unlimited.
+    pub max_connections_per_address: usize,
     /// From accepting a connection to the end of its TLS handshake; then it is closed.
     pub handshake_timeout: Duration,
     /// Most TLS handshakes at a time; more connections wait in the kernel's queue. 0 = unlimited.
@@ -204,6 +207,7 @@ impl Default for Limits {
             drain_body: 64 * 1024,
             drain_timeout: Duration::from_secs(5),
             max_connections: 0,
+            max_connections_per_address: 0,
             handshake_timeout: Duration::from_secs(10),
             max_handshakes: 4096,
             http2: Http2Limits::default(),

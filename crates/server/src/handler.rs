@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::exchange::Exchange;
 use crate::forward::Relays;
+use crate::listener::Place;
 use crate::tls::TlsInfo;
 
 /// Answers requests. The methods are called by the server's own threads, each prepared by
@@ -128,6 +129,8 @@ pub struct ConnectionInfo {
     pub tls: Option<Arc<TlsInfo>>,
     /// See [`Client::several`].
     pub several: bool,
+    /// Its place among those of the client's address.
+    pub(crate) place: Option<Place>,
     /// The ways that its requests have taken to other workers.
     pub(crate) relays: Relays,
 }
@@ -135,7 +138,7 @@ pub struct ConnectionInfo {
 impl ConnectionInfo {
     pub(crate) fn new(id: u64, started_ns: i64, client: Client) -> Self {
         let Client { listener, remote, local, tls, several } = client;
-        Self { id, started_ns, listener, remote, local, tls, several, relays: Relays::default() }
+        Self { id, started_ns, listener, remote, local, tls, several, place: None, relays: Relays::default() }
     }
 
     /// What of it another worker must know to answer the client's requests.

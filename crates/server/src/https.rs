@@ -1,4 +1,4 @@
-//! A handler around another one: requests that came without TLS are sent to https.
+//! Answers requests that came without TLS: they are sent to https.
 
 use std::sync::Arc;
 
@@ -14,20 +14,17 @@ use crate::pages::{Page, PageHandler};
 pub type HttpsPorts = Vec<(HostName, u16)>;
 
 /// See the module's documentation.
-pub struct HttpsRedirectHandler {
-    inner: Arc<dyn Handler>,
+pub(crate) struct HttpsRedirect {
     status: u16,
     ports: HttpsPorts,
 }
 
-/// Attached to an exchange that never reaches the inner handler.
+/// What an exchange is answered with.
 struct Redirected(PageHandler);
 
-impl HttpsRedirectHandler {
-    /// Answers with this status, 307 or 308. The port is that of the first entry that takes the request's host name;
-    /// 443 when none does.
-    pub fn new(inner: Arc<dyn Handler>, status: u16, ports: HttpsPorts) -> Self {
-        Self { inner, status, ports }
+impl HttpsRedirect {
+    pub(crate) fn new(status: u16, ports: HttpsPorts) -> Self {
+        Self { status, ports }
     }
 
     fn answer(&self, head: &RequestHead<'_>) -> PageHandler {
@@ -71,42 +68,20 @@ fn push(url: &mut String, bytes: &[u8]) {
     }
 }
 
-impl Handler for HttpsRedirectHandler {
+impl Handler for HttpsRedirect {
     fn prepare(&self, head: &RequestHead<'_>, exchange: &Arc<Exchange>) {
-        if exchange.connection().tls.is_some() {
-            return self.inner.prepare(head, exchange);
-        }
         let answer = self.answer(head);
         answer.prepare(head, exchange);
         exchange.attach(Arc::new(Redirected(answer)));
     }
 
     fn run(&self, exchange: &Arc<Exchange>) {
-        match exchange.attachment::<Redirected>() {
-            None => self.inner.run(exchange),
-            Some(Redirected(answer)) => answer.run(exchange),
-        }
-    }
-
-    fn body_ready(&self, exchange: &Exchange) {
-        if exchange.attachment::<Redirected>().is_none() {
-            self.inner.body_ready(exchange);
-        }
-    }
-
-    fn writable(&self, exchange: &Exchange) {
-        if exchange.attachment::<Redirected>().is_none() {
-            self.inner.writable(exchange);
-        }
-    }
-
-    fn aborted(&self, exchange: &Exchange) {
-        if exchange.attachment::<Redirected>().is_none() {
-            self.inner.aborted(exchange);
+        if let Some(Redirected(answer)) = exchange.attachment() {
+            answer.run(exchange);
         }
     }
 
     fn dispatch_hint(&self) -> DispatchHint {
-        self.inner.dispatch_hint()
+        DispatchHint::NeverBlocks
     }
 }

@@ -67,7 +67,7 @@ pub use forward::{
 };
 pub use handler::{Client, ConnectionInfo, DispatchHint, Handler, HeaderRef, RequestHead};
 pub use headers::{HeaderBlock, HeaderBlockRef};
-pub use https::{HttpsPorts, HttpsRedirectHandler};
+pub use https::HttpsPorts;
 pub use listener::{Arrival, Arrivals};
 pub use pages::{Details, Page, PageHandler};
 pub use peek::{Dispatch, Said};

@@ -8,7 +8,7 @@ use crate::stats::Stats;
 /// A limit's name, and how often it was met.
 type Limit = (&'static str, fn(&Stats) -> u64);
 
-/// Limits by the names that they have in metrics and in `docs/reference/limits.md`.
+/// Limits by the names that they have in [`mews_model::metrics::LIMITS`].
 const LIMITS: &[Limit] = &[
     ("request_line", |stats| stats.rejected_line),
     ("header_bytes", |stats| stats.rejected_head),
@@ -28,12 +28,8 @@ const LIMITS: &[Limit] = &[
     ("handshake_timeout", |stats| stats.handshake_timeouts),
     ("handshakes", |stats| stats.handshake_limit_hits),
     ("connections", |stats| stats.connection_limit_hits),
+    ("connections_per_address", |stats| stats.address_limit_hits),
     ("open_files", |stats| stats.descriptor_limit_hits + stats.accept_failures),
-    ("http2_resets", |stats| stats.http2_reset_floods),
-    ("http2_frames", |stats| stats.http2_frame_floods),
-    ("http2_headers", |stats| stats.http2_header_floods),
-    ("http2_streams", |stats| stats.http2_refused_streams),
-    ("http2_rate", |stats| stats.http2_stalled_streams),
 ];
 
 /// Refusals by HTTP.sys's words.
@@ -45,6 +41,7 @@ const REFUSALS: &[Limit] = &[
     ("RequestLength", |stats| stats.rejected_head + stats.rejected_fields),
     ("Verb", |stats| stats.rejected_method),
     ("Version_N/S", |stats| stats.rejected_version),
+    ("ConnLimit", |stats| stats.address_limit_hits),
 ];
 
 impl Server {
@@ -52,12 +49,7 @@ impl Server {
     /// its [`crate::Accounting`].
     pub fn fill(&self, snapshot: &mut Snapshot) {
         let stats = self.stats();
-        for (name, count) in REFUSALS {
-            snapshot.count(names::REFUSED, &[name], count(&stats));
-        }
-        for (name, count) in LIMITS {
-            snapshot.count(names::LIMIT_HITS, &[name], count(&stats));
-        }
+        self.fill_refusals(snapshot);
         snapshot.level(names::CONNECTIONS, &[], stats.connections);
         snapshot.count(names::ACCEPTED, &[], stats.accepted);
         snapshot.count(names::HTTP2, &["opened"], stats.http2_connections);
@@ -70,5 +62,26 @@ impl Server {
         snapshot.count(names::REPLACED_THREADS, &[], stats.replaced_threads);
         snapshot.count(names::HANDLER_RUNS, &["io"], stats.inline_runs);
         snapshot.count(names::HANDLER_RUNS, &["pool"], stats.pool_runs);
+    }
+
+    /// Adds what was counted of refused requests and of limits alone.
+    pub fn fill_refusals(&self, snapshot: &mut Snapshot) {
+        let stats = self.stats();
+        for (name, count) in REFUSALS {
+            snapshot.count(names::REFUSED, &[name], count(&stats));
+        }
+        for (name, count) in LIMITS {
+            snapshot.count(names::LIMIT_HITS, &[name], count(&stats));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_of_limits_is_complete() {
+        let counted: Vec<&str> = super::LIMITS.iter().map(|(name, _)| *name).collect();
+        let told: Vec<&str> = mews_model::metrics::LIMITS.iter().map(|limit| limit.name).collect();
+        assert_eq!(counted, told);
     }
 }

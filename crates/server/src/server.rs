@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::{Http2, Limits, Listener, ServerConfig};
 use crate::dispatch::Table;
 use crate::handler::{Client, Handler};
-use crate::listener::{self, Acceptor, Arrival, Arrivals, Spoken};
+use crate::listener::{self, Acceptor, Addresses, Arrival, Arrivals, Spoken};
 use crate::peek::Dispatch;
 use crate::reactor::{Shard, Signal, Threads, Watchdog};
 use crate::stats::{Counters, Stats};
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     dispatch: Vec<Table>,
     threads: Arc<Threads>,
     counters: Counters,
+    addresses: Arc<Addresses>,
     connections: AtomicUsize,
     /// TLS handshakes that go on.
     handshakes: AtomicUsize,
@@ -74,6 +75,11 @@ impl Shared {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The connections of each client.
+    pub(crate) fn addresses(&self) -> &Arc<Addresses> {
+        &self.addresses
     }
 
     pub(crate) fn shards(&self) -> &[Arc<Shard>] {
@@ -214,6 +220,7 @@ impl Server {
             threads.drive(shard.clone(), 0);
         }
         let serve = Serve::One(only(handler, &config.limits, &config.response_headers, &config.accounting));
+        let addresses = Addresses::new(config.limits.max_connections_per_address);
         let shared = Arc::new(Shared {
             limits: config.limits,
             http2: config.http2,
@@ -225,6 +232,7 @@ impl Server {
             shards,
             threads,
             counters: Counters::default(),
+            addresses,
             connections: AtomicUsize::new(0),
             handshakes: AtomicUsize::new(0),
             idle: (Mutex::new(()), Condvar::new()),

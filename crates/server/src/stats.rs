@@ -38,6 +38,8 @@ pub struct Stats {
     pub drain_limit_hits: u64,
     /// Times accepting paused because of `max_connections`.
     pub connection_limit_hits: u64,
+    /// Connections refused because of `max_connections_per_address`.
+    pub address_limit_hits: u64,
     /// Times accepting paused because of `max_handshakes`.
     pub handshake_limit_hits: u64,
     /// Times accepting paused because the limit of open files was near.
@@ -97,6 +99,7 @@ pub(crate) struct Counters {
     pub(crate) body_timeouts: AtomicU64,
     pub(crate) drain_limit_hits: AtomicU64,
     pub(crate) connection_limit_hits: AtomicU64,
+    pub(crate) address_limit_hits: AtomicU64,
     pub(crate) handshake_limit_hits: AtomicU64,
     pub(crate) descriptor_limit_hits: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
@@ -137,6 +140,7 @@ impl Counters {
         stats.body_timeouts = get(&self.body_timeouts);
         stats.drain_limit_hits = get(&self.drain_limit_hits);
         stats.connection_limit_hits = get(&self.connection_limit_hits);
+        stats.address_limit_hits = get(&self.address_limit_hits);
         stats.handshake_limit_hits = get(&self.handshake_limit_hits);
         stats.descriptor_limit_hits = get(&self.descriptor_limit_hits);
         stats.accept_failures = get(&self.accept_failures);

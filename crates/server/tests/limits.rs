@@ -5,15 +5,17 @@
 mod common;
 
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::tls::{Authority, tls_fixture};
-use common::{Client, Fixture, PATIENCE, eventually};
+use common::tls::{Authority, start_tls_as, tls_fixture};
+use common::{App, Client, Fixture, PATIENCE, eventually};
 use mews_model::metrics::Snapshot;
-use mews_server::tls::TlsMaterial;
-use mews_server::{Http2Limits, Limits, MinDataRate, Server};
+use mews_server::tls::{Tls, TlsMaterial};
+use mews_server::{Http2Limits, Limits, MinDataRate, Server, ServerConfig};
+use socket2::{Domain, Socket, Type};
 
 /// How often a limit was met, by the name that it has in metrics.
 fn hits(server: &Server, limit: &str) -> u64 {
@@ -48,6 +50,7 @@ fn the_defaults() {
         drain_body: 64 * 1024,
         drain_timeout: Duration::from_secs(5),
         max_connections: 0,
+        max_connections_per_address: 0,
         handshake_timeout: Duration::from_secs(10),
         max_handshakes: 4096,
         http2: Http2Limits {
@@ -255,6 +258,69 @@ fn connections_wait_for_their_turn() {
     assert_eq!(fixture.server().connections(), 2);
     drop(held);
     assert_eq!(third.response().text(), "hello");
+}
+
+/// A connection to an address from another one of this machine's.
+fn connect_from(source: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn connections_of_one_address_are_bounded() {
+    let limits = Limits { max_connections_per_address: 2, ..Limits::default() };
+    let fixture = Fixture::with(limits, 2);
+    let from = |last: u8| Client::over(connect_from([127, 0, 0, last], fixture.address));
+    let served = |client: &mut Client| {
+        client.get("/hello");
+        assert_eq!(client.response().text(), "hello");
+    };
+    let mut kept = [from(1), from(1)];
+    kept.iter_mut().for_each(served);
+    for count in 1..=3 {
+        let mut refused = from(1);
+        refused.get("/hello");
+        let response = refused.response();
+        assert_eq!((response.status, response.header("Connection")), (503, Some("close")));
+        refused.assert_closed();
+        assert_eq!(hits(fixture.server(), "connections_per_address"), count);
+        // Those that were told have left before the next one comes, which would not be told otherwise.
+        drop(refused);
+        eventually("it is gone", || fixture.server().connections() == 2);
+    }
+    served(&mut from(2));
+    // Those that are told and stay are not told for ever.
+    let told: Vec<Client> = (0..2).map(|_| from(1)).collect();
+    eventually("both are told", || hits(fixture.server(), "connections_per_address") == 5);
+    let mut silent = from(1);
+    silent.assert_closed();
+    drop((told, kept));
+    eventually("all are gone", || fixture.server().connections() == 0);
+    served(&mut from(1));
+    assert_eq!(hits(fixture.server(), "connections_per_address"), 6);
+}
+
+#[test]
+fn connections_with_tls_of_one_address_are_closed_without_a_word() {
+    let authority = Authority::new("Test");
+    let material =
+        TlsMaterial { certificates: vec![authority.issue(&["site.test"])], ..TlsMaterial::default() };
+    let tls = Tls::new(&material).unwrap();
+    let limits = Limits { max_connections_per_address: 1, ..Limits::default() };
+    let config = ServerConfig { io_threads: 1, limits, ..ServerConfig::default() };
+    let (server, address) = start_tls_as(config, &tls, Arc::new(App::default()));
+    let kept = connect_from([127, 0, 0, 1], address);
+    eventually("it is there", || server.connections() == 1);
+    let mut refused = connect_from([127, 0, 0, 1], address);
+    assert_eq!(refused.read(&mut [0]).unwrap_or(0), 0);
+    assert_eq!(hits(&server, "connections_per_address"), 1);
+    let other = connect_from([127, 0, 0, 2], address);
+    eventually("another one is there", || server.connections() == 2);
+    drop((kept, other));
 }
 
 #[test]

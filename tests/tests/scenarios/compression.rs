@@ -148,3 +148,29 @@ fn sites_have_their_own() {
     assert_eq!((coding(0), coding(1)), (None, Some("br".to_owned())));
     host.stop();
 }
+
+/// What `customHeaders` say every response varies by stays true of compressed ones.
+#[test]
+fn a_custom_vary_stays_beside_that_of_compression() {
+    let host = TestHost::app("Minimal")
+        .model(MODEL)
+        .flag("--compression")
+        .edit("web.config", |text| {
+            text.replace(
+                "</system.webServer>",
+                "<httpProtocol><customHeaders><add name=\"Vary\" value=\"Origin\" /></customHeaders></httpProtocol>\
+                 </system.webServer>",
+            )
+        })
+        .start();
+    for (target, accepted, varies) in [
+        ("/large?bytes=300000&type=text/plain", "gzip", true),
+        ("/large?bytes=300000&type=text/plain", "identity", true),
+        ("/large?bytes=300000", "gzip", false),
+    ] {
+        let (head, _) = curl(&host, target, accepted);
+        assert!(head.contains("vary: origin\r\n"), "{target} {accepted}: {head}");
+        assert_eq!(head.contains("vary: accept-encoding\r\n"), varies, "{target} {accepted}: {head}");
+    }
+    host.stop();
+}

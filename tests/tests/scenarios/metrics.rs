@@ -2,7 +2,7 @@
 
 use crate::MODEL;
 
-use e2e::{Client, Request, TestHost, kill, wait};
+use e2e::{Client, HostBuilder, Request, TestHost, kill, wait};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A host, and the port of its admin address.
 fn host() -> (TestHost, u16) {
-    let host = TestHost::app("Minimal").model(MODEL).any_log().flag("--admin").flag("127.0.0.1:0").start();
+    measured(TestHost::app("Minimal"))
+}
+
+fn measured(builder: HostBuilder) -> (TestHost, u16) {
+    let host = builder.model(MODEL).any_log().flag("--admin").flag("127.0.0.1:0").start();
     let line = host.stderr().wait_for(LIMIT, |line| line.contains("metrics on http://127.0.0.1:")).unwrap();
     let port = line.split("127.0.0.1:").nth(1).unwrap().trim_end_matches("/metrics").parse().unwrap();
     (host, port)
@@ -82,6 +86,27 @@ fn what_clients_did_is_counted() {
     let held = host.client();
     wait::until_true("the connection is seen", LIMIT, || value(port, "mews_connections") >= 1.0);
     drop(held);
+    host.stop();
+}
+
+#[test]
+fn what_compression_saves_is_counted() {
+    let (host, port) = measured(TestHost::app("Minimal").flag("--compression"));
+    let fetch = |accepted: &str| {
+        let request = Request::get("/large?bytes=300000&type=text/plain").header("Accept-Encoding", accepted);
+        host.send(&request).body.len() as f64
+    };
+    let sent = fetch("gzip") + fetch("gzip");
+    assert_eq!(fetch("identity"), 300_000.0);
+    let named = |what: &str, encoding: &str| format!("mews_http_{what}_total{{encoding=\"{encoding}\"}}");
+    wait::until_true("both are counted", LIMIT, || {
+        value(port, &named("compressed_responses", "gzip")) == 2.0
+    });
+    assert_eq!(value(port, &named("compression_input_bytes", "gzip")), 600_000.0);
+    let after = value(port, &named("compression_output_bytes", "gzip"));
+    // Without what frames the body on its way.
+    assert!(after > 0.0 && after <= sent && sent < 600_000.0, "{after} of {sent}");
+    assert_eq!(value(port, &named("compressed_responses", "br")), 0.0);
     host.stop();
 }
 

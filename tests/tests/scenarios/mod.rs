@@ -12,6 +12,7 @@ mod http1;
 mod http1_rejections;
 mod https;
 mod isolation;
+mod limits;
 mod metrics;
 mod request_bodies;
 mod responses;

@@ -20,9 +20,9 @@ pub(super) fn site(
     inherited: &Inherited,
 ) -> SiteRules {
     let answers = answers(config, options, folder, inherited);
-    let (site, https) = (options.edge.compression.clone(), options.edge.https.clone());
+    let site = options.edge.compression.clone();
     let Some(config) = config else {
-        return SiteRules { answers, compression: site, https, ..SiteRules::default() };
+        return SiteRules { answers, compression: site, ..SiteRules::default() };
     };
     let access = AccessRules::of(config, options.sign_in.clone());
     SiteRules {
@@ -30,7 +30,6 @@ pub(super) fn site(
         rewrite: config.rewrite.clone(),
         access,
         answers,
-        https,
         compression: match config.dynamic_compression {
             None => site,
             Some(true) => Some(site.unwrap_or_default()),

@@ -11,7 +11,7 @@ use mews_model::Failure;
 use mews_model::metrics::Snapshot;
 use serde::{Deserialize, Serialize};
 
-use super::rules::{AnswerRules, SiteRules};
+use super::rules::{AnswerRules, HttpsRules, SiteRules};
 use crate::edge::EdgeSpec;
 use crate::handover::PoolId;
 use crate::log::LogFormat;
@@ -35,6 +35,8 @@ pub(crate) struct WorkerSpec {
     pub(crate) tls: TlsSpecs,
     /// What stands between clients and the app.
     pub(crate) edge: EdgeSpec,
+    /// Having clients use https, for each of the pool's applications.
+    pub(crate) https: Vec<HttpsRules>,
     /// How its own log lines look.
     pub(crate) log_format: LogFormat,
     /// How long it may take to end after it was told to.

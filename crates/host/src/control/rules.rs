@@ -24,8 +24,6 @@ pub(crate) struct SiteRules {
     pub(crate) answers: AnswerRules,
     /// How responses are compressed.
     pub(crate) compression: Option<Compression>,
-    /// Having clients use https.
-    pub(crate) https: HttpsRules,
 }
 
 /// Having clients use https.

@@ -122,9 +122,16 @@ impl Edge {
             min_request_rate: rate(own.request_rate),
             write_timeout: own.stall_timeout,
             min_response_rate: rate(own.response_rate),
+            drain_body: own.unread_body,
             handshake_timeout: own.handshake_timeout,
+            max_handshakes: size(own.handshakes),
             max_connections: size(own.connections),
+            max_connections_per_address: size(own.connections_per_address),
             http2: Http2Limits {
+                streams: own.http2_streams,
+                resets: own.http2_resets,
+                errors: own.http2_errors,
+                frames: own.http2_frames,
                 ping_after: own.http2_ping,
                 ping_timeout: own.http2_ping_timeout,
                 ..Http2Limits::default()

@@ -9,6 +9,7 @@ use mews_model::routing::split_target;
 use mews_server::{Application, Client, ConnectionInfo, Dispatch, Handler, RequestHead, Router, Said};
 
 use super::pools::{Kind, Pools};
+use super::tally::Tally;
 use crate::handover::{Parcel, PoolId};
 use crate::routing::{Owner, Routes, Table, host_of};
 use crate::worker::pages;
@@ -16,6 +17,7 @@ use crate::worker::pages;
 /// See the module's documentation.
 pub(super) struct Desk {
     table: ArcSwap<Table>,
+    tally: Arc<Tally>,
     unknown: Application,
     unavailable: Application,
 }
@@ -26,8 +28,9 @@ pub(super) fn unavailable() -> Arc<dyn Handler> {
 }
 
 impl Desk {
-    pub(super) fn new(routes: &Routes) -> Self {
+    pub(super) fn new(routes: &Routes, tally: &Arc<Tally>) -> Self {
         Self {
+            tally: Arc::clone(tally),
             table: ArcSwap::from_pointee(Table::new(routes)),
             unknown: Application::new(Arc::new(pages::invalid_host())),
             unavailable: Application::new(unavailable()),
@@ -59,10 +62,9 @@ impl Desk {
             }
             Said::Http2 => (table.default_site(client.listener, endpoint)?, &b"/"[..]),
         };
-        match table.owner(site, path)? {
-            Owner::Pool(pool) => Some(pool),
-            Owner::Here(_) => None,
-        }
+        let Owner::Pool(pool) = table.owner(site, path)? else { return None };
+        self.tally.handed_over(client.listener, table.name(site));
+        Some(pool)
     }
 }
 
@@ -87,7 +89,10 @@ struct Counter {
 
 impl Dispatch for Counter {
     fn choose(&self, client: &Client, said: Said<'_>) -> Option<usize> {
-        let PoolId(pool) = self.desk.pool(client, said)?;
+        let Some(PoolId(pool)) = self.desk.pool(client, said) else {
+            self.desk.tally.unknown_host();
+            return None;
+        };
         usize::try_from(pool).ok()
     }
 

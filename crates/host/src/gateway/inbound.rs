@@ -28,7 +28,7 @@ impl Inbound {
         let decoded = decode::<ToGateway>(&message.payload);
         match (decoded, message.descriptors.into_iter().next()) {
             (Ok(ToGateway::Stray(pool, client)), Some(descriptor)) => {
-                self.pools.deliver(pool, Parcel { kind: Kind::Relayed(client), descriptor });
+                self.pools.relay(pool, Parcel { kind: Kind::Relayed(client), descriptor });
                 return true;
             }
             (Ok(ToGateway::Taken(count)), None) => self.pools.taken(self.worker, count),

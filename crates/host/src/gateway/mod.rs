@@ -7,11 +7,14 @@
 //! | `pools` | what waits for the worker of each pool, and what is on its way there |
 //! | `inbound` | what workers say and send |
 //! | `desk` | whom a connection is for, and what is answered here |
+//! | `tally` | what is counted |
 
 mod desk;
 mod inbound;
 mod pools;
+mod tally;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +27,7 @@ use crate::worker::{Control, Place};
 
 use desk::Desk;
 use pools::Pools;
+use tally::Tally;
 
 /// Connections that may be looked at or wait, where the system sets no limit of open files.
 const MOST_CONNECTIONS: usize = 65_536;
@@ -45,13 +49,20 @@ pub(crate) fn run(place: Place, control: &Control, limit: Duration) -> Result<u8
         limits: Limits { max_connections: most, ..Limits::default() },
         ..ServerConfig::default()
     };
-    let desk = Arc::new(Desk::new(&routes));
+    let tally = Arc::new(Tally::default());
+    let desk = Arc::new(Desk::new(&routes, &tally));
     let server = Server::start(config, Vec::new(), desk::unavailable())
         .map_err(|error| Fatal::failed(format!("the gateway cannot serve: {error}")))?;
     let server = Arc::new(server);
-    let pools = Pools::new(control.clone(), Arc::clone(&server), most / 4);
+    let pools = Pools::new(control.clone(), Arc::clone(&server), Arc::clone(&tally), most / 4);
     server.set_router(desk.clone());
     let counter = desk.counter(&pools);
+    let urls: BTreeMap<usize, String> =
+        listeners.iter().map(|listener| (listener.number, listener.url.clone())).collect();
+    control.count_with({
+        let (server, pools) = (Arc::clone(&server), Arc::clone(&pools));
+        move |snapshot| tally.fill(snapshot, &server, &urls, pools.waiting())
+    });
     for listener in listeners {
         if let Some(socket) = listener.socket {
             server.share_out(socket, listener.number, listener.secure, counter.clone());

@@ -13,6 +13,7 @@ use mews_process::handoff;
 use mews_server::{Arrival, Server};
 
 use super::inbound::Inbound;
+use super::tally::Tally;
 use crate::control::WorkerMessage;
 use crate::handover::{self, ClientSpec, Closed, PoolId, Post, ToWorker};
 use crate::worker::Control;
@@ -32,6 +33,7 @@ pub(super) type Parcel = handover::Parcel<Kind>;
 pub(super) struct Pools {
     control: Control,
     server: Arc<Server>,
+    tally: Arc<Tally>,
     /// Connections that may wait for each pool.
     most: usize,
     state: Mutex<State>,
@@ -71,8 +73,8 @@ impl Worker {
 pub(super) struct WorkerKey(u64);
 
 impl Pools {
-    pub(super) fn new(control: Control, server: Arc<Server>, most: usize) -> Arc<Self> {
-        Arc::new(Self { control, server, most, state: Mutex::default() })
+    pub(super) fn new(control: Control, server: Arc<Server>, tally: Arc<Tally>, most: usize) -> Arc<Self> {
+        Arc::new(Self { control, server, tally, most, state: Mutex::default() })
     }
 
     /// A new worker of the pool is on the other side of this channel, and gets everything from now on.
@@ -137,6 +139,17 @@ impl Pools {
         refused.into_iter().for_each(|parcel| self.refuse(parcel));
     }
 
+    /// Connections that wait for a worker.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().pools.values().map(|pool| pool.waiting.len()).sum()
+    }
+
+    /// Another worker has sent this for a pool.
+    pub(super) fn relay(&self, pool: PoolId, parcel: Parcel) {
+        self.tally.relayed();
+        self.deliver(pool, parcel);
+    }
+
     fn deliver_all(&self, parcels: Vec<(PoolId, Parcel)>) {
         for (pool, parcel) in parcels {
             self.deliver(pool, parcel);
@@ -190,6 +203,7 @@ impl Pools {
                 let mut first = [0];
                 let speaks_http =
                     stream.peek(&mut first).is_ok_and(|count| count == 1 && first[0].is_ascii_alphabetic());
+                self.tally.no_worker(speaks_http);
                 if !speaks_http {
                     return;
                 }

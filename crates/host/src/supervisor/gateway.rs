@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mews_model::lifecycle::WorkerId;
+use mews_model::metrics::Snapshot;
 use mews_process::child::Spawn;
 
 use super::host::Host;
+use super::metrics::Told;
 use super::worker::{Kind, Worker};
 use crate::app::environment;
 use crate::control::{
@@ -47,6 +49,8 @@ pub(super) struct Gateway {
     /// That is new.
     fresh: bool,
     stopping: bool,
+    /// What those that have ended have told last.
+    ended: Snapshot,
 }
 
 impl Gateway {
@@ -130,6 +134,7 @@ impl Gateway {
             routes: self.routes.clone(),
             tls: Vec::new(),
             edge: EdgeSpec::default(),
+            https: Vec::new(),
             log_format: host.log_format,
             shutdown_limit: LIMIT,
         };
@@ -169,7 +174,11 @@ impl Gateway {
         for process in &mut self.leaving {
             process.relay(&host.outputs);
             process.flush();
-            while process.receive().is_some() {}
+            while let Some(message) = process.receive() {
+                if let WorkerMessage::Metrics(number, snapshot) = message {
+                    *process.told_mut() = Told::new(number, snapshot);
+                }
+            }
         }
         let Some(process) = &mut self.process else { return };
         process.relay(&host.outputs);
@@ -186,6 +195,9 @@ impl Gateway {
                 WorkerMessage::Wanted(pool) => {
                     self.wanted.insert(pool);
                 }
+                WorkerMessage::Metrics(number, snapshot) => {
+                    *process.told_mut() = Told::new(number, snapshot);
+                }
                 WorkerMessage::Report { kind: Report::Warning, text } => tracing::warn!("{text}"),
                 other => tracing::debug!(?other, "the gateway"),
             }
@@ -195,12 +207,20 @@ impl Gateway {
     /// Looks whether it has ended, and plans the next start.
     pub(super) fn reap(&mut self, host: &Host) {
         self.converse(host);
-        self.leaving.retain_mut(|process| !process.has_ended());
+        let ended = &mut self.ended;
+        self.leaving.retain_mut(|process| {
+            let over = process.has_ended();
+            if over {
+                ended.add(&process.told().lasting());
+            }
+            !over
+        });
         let Some(process) = &mut self.process else { return };
         if !process.has_ended() {
             return;
         }
         process.relay_all(&host.outputs);
+        self.ended.add(&process.told().lasting());
         let description = process.exit().description;
         self.process = None;
         (self.ready, self.fresh) = (false, false);
@@ -211,6 +231,26 @@ impl Gateway {
         tracing::warn!("the gateway {description}; it is started again, and connections go on waiting");
         let stable = self.began.is_some_and(|began| began.elapsed() >= STABLE_AFTER);
         self.start_at = Some(Instant::now() + if stable { Duration::ZERO } else { AGAIN_AFTER });
+    }
+
+    /// Asks it what it has counted.
+    pub(super) fn ask_metrics(&mut self, message: &SupervisorMessage) {
+        if let (Some(process), Ok(payload)) = (&mut self.process, encode(message)) {
+            process.send_with(&payload, Vec::new());
+        }
+    }
+
+    /// Whether it has answered that question, or nobody is there to.
+    pub(super) fn has_told(&self, number: u64) -> bool {
+        self.process.as_ref().is_none_or(|process| process.told().is_of(number))
+    }
+
+    /// Adds what it, and those before it, have told.
+    pub(super) fn fill(&self, snapshot: &mut Snapshot) {
+        snapshot.add(&self.ended);
+        for process in self.process.iter().chain(&self.leaving) {
+            process.told().fill(snapshot);
+        }
     }
 
     /// Accepts nothing any more.

@@ -39,6 +39,26 @@ pub(super) struct Told {
     snapshot: Snapshot,
 }
 
+impl Told {
+    pub(super) fn new(number: u64, snapshot: Snapshot) -> Self {
+        Self { number, snapshot }
+    }
+
+    /// Whether it is the answer to this question, or to a later one.
+    pub(super) fn is_of(&self, number: u64) -> bool {
+        self.number >= number
+    }
+
+    /// What of it counts once whoever has told it has ended.
+    pub(super) fn lasting(&self) -> Snapshot {
+        self.snapshot.clone().lasting()
+    }
+
+    pub(super) fn fill(&self, snapshot: &mut Snapshot) {
+        snapshot.add(&self.snapshot);
+    }
+}
+
 const STARTS: &str = "starts";
 const ENDS: &str = "ends";
 const RECYCLES: &str = "recycles";
@@ -55,7 +75,7 @@ impl Tally {
     /// `asked`: it was told to end, or ended by itself as an app may.
     pub(super) fn ended(&mut self, told: &Told, asked: bool) {
         self.count(ENDS, if asked { "stopped" } else { "crashed" });
-        self.ended.add(&told.snapshot.clone().lasting());
+        self.ended.add(&told.lasting());
     }
 
     /// Looks at what the machine is told.
@@ -106,7 +126,7 @@ impl Pool {
     /// A worker has told what it has counted.
     pub(super) fn counted(&mut self, id: WorkerId, number: u64, snapshot: Snapshot) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            *worker.told_mut() = Told { number, snapshot };
+            *worker.told_mut() = Told::new(number, snapshot);
         }
     }
 
@@ -118,7 +138,7 @@ impl Pool {
             snapshot.push(names::WORKERS, &[pool, kind], Value::Level(i64::try_from(count).unwrap_or(0)));
         }
         for worker in self.workers.values() {
-            snapshot.add(&worker.told().snapshot);
+            worker.told().fill(snapshot);
         }
     }
 }
@@ -142,6 +162,7 @@ impl Supervisor {
                 pool.tell(id, &message);
             }
         }
+        self.gateway.ask_metrics(&message);
     }
 
     /// Answers once all workers have, or had the time to.
@@ -149,7 +170,8 @@ impl Supervisor {
         let Some(until) = self.gathering.until else { return };
         let number = self.gathering.number;
         let mut workers = self.pools.values().flat_map(|pool| pool.workers.values());
-        if until > Instant::now() && workers.any(|worker| worker.told().number < number) {
+        let all = self.gateway.has_told(number) && workers.all(|worker| worker.told().is_of(number));
+        if until > Instant::now() && !all {
             return;
         }
         self.gathering.until = None;
@@ -157,6 +179,7 @@ impl Supervisor {
         for pool in self.pools.values() {
             pool.fill(&mut snapshot);
         }
+        self.gateway.fill(&mut snapshot);
         self.fill_queues(&mut snapshot);
         for question in self.gathering.questions.drain(..) {
             question.answer(snapshot.clone());

@@ -235,6 +235,7 @@ impl Pool {
             routes: self.spec.routes.clone(),
             tls: host.tls_specs(self.spec.addresses().filter_map(|listening| listening.tls())),
             edge: self.spec.edge(),
+            https: self.spec.sites().map(|site| site.edge().https.clone()).collect(),
             log_format: host.log_format,
             shutdown_limit: self.limits.shutdown,
         };

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use mews_model::metrics::Snapshot;
 use mews_process::handoff::{Receiver, Sender};
 use mews_server::{Server, Tls};
 use rustix::process::{Signal, getpid, kill_process};
@@ -31,6 +32,9 @@ pub(crate) struct Control {
 
 type OnStop = Box<dyn FnOnce(Ending) + Send>;
 
+/// Adds what was counted.
+type Fill = dyn Fn(&mut Snapshot) + Send + Sync;
+
 struct Shared {
     /// What TLS listeners work with.
     tls: Vec<(TlsId, Tls)>,
@@ -38,6 +42,8 @@ struct Shared {
     edge: Edge,
     /// Whose I/O threads answer for the process.
     server: OnceLock<Arc<Server>>,
+    /// What is counted besides.
+    counts: OnceLock<Box<Fill>>,
     sender: Mutex<Sender>,
     stop: Mutex<Stop>,
     page: Mailbox<PageSpec>,
@@ -96,6 +102,7 @@ impl Control {
             tls,
             edge,
             server: OnceLock::new(),
+            counts: OnceLock::new(),
             sender: Mutex::new(sender),
             stop: Mutex::new(Stop::default()),
             page: Mailbox::default(),
@@ -125,6 +132,12 @@ impl Control {
     pub(crate) fn answer_for(&self, server: &Arc<Server>) {
         // There is one server in a process.
         let _ = self.shared.server.set(Arc::clone(server));
+    }
+
+    /// Has this add to what is told when the supervisor asks what was counted; once.
+    pub(crate) fn count_with(&self, fill: impl Fn(&mut Snapshot) + Send + Sync + 'static) {
+        // There is one in a process.
+        let _ = self.shared.counts.set(Box::new(fill));
     }
 
     /// Calls `handler` once when the worker is to stop, on a thread of its own; now, if it already is.
@@ -200,6 +213,9 @@ impl Control {
         let mut snapshot = self.shared.edge.metrics();
         if let Some(server) = self.shared.server.get() {
             server.fill(&mut snapshot);
+        }
+        if let Some(fill) = self.shared.counts.get() {
+            fill(&mut snapshot);
         }
         self.send(&WorkerMessage::Metrics(number, snapshot));
     }

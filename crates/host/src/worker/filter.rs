@@ -6,16 +6,12 @@ use std::sync::Arc;
 
 use mews_model::rewrite::{self, FileKind, FileSystem};
 use mews_model::{Failure, StatusCode};
-use mews_server::{
-    Application, CompressionHandler, FilterHandler, FilterOptions, Handler, HttpsRedirectHandler,
-};
+use mews_server::{Application, CompressionHandler, FilterHandler, FilterOptions, Handler};
 
 use super::authentication::authenticated;
 use super::{Place, pages};
-use crate::control::{AppSpec, SiteRules};
+use crate::control::AppSpec;
 use crate::edge::Edge;
-
-const STRICT_TRANSPORT_SECURITY: &str = "Strict-Transport-Security";
 
 /// The handler with the app's rules before it: filtering and rewriting first, then who may send the request. Around them
 /// all, what is answered is compressed.
@@ -53,28 +49,14 @@ pub(super) fn application(
     inner: Arc<dyn Handler>,
     app: &AppSpec,
     edge: &Edge,
-    place: &Place,
+    (number, place): (usize, &Place),
 ) -> Result<Application, Box<Failure>> {
-    let SiteRules { answers, https, .. } = &app.rules;
-    let mut handler = filtered(inner, app)?;
-    if let Some(redirect) = https.redirect {
-        let ports = https.ports.iter().map(|(name, port)| match port {
-            0 => (name.clone(), place.https_port().unwrap_or(0)),
-            known => (name.clone(), *known),
-        });
-        handler = Arc::new(HttpsRedirectHandler::new(handler, redirect.status(), ports.collect()));
-    }
-    let mut application = Application::new(handler)
+    let headers = &app.rules.answers.headers;
+    let application = Application::new(filtered(inner, app)?)
         .with_max_request_body(app.max_request_body)
-        .with_response_headers(&answers.headers)
+        .with_response_headers(headers)
         .with_accounting(edge.accounting(&app.site_name, &app.virtual_path));
-    let own = answers.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(STRICT_TRANSPORT_SECURITY));
-    if let Some(hsts) = https.hsts.as_ref().filter(|_| !own) {
-        let mut headers = answers.headers.clone();
-        headers.push((STRICT_TRANSPORT_SECURITY.to_owned(), hsts.value()));
-        application = application.with_secure_headers(&headers, hsts.localhost);
-    }
-    Ok(application)
+    Ok(place.over_https(number, application, headers))
 }
 
 /// The app's folder. Names on this system count by case, while those of a request that asks for a file of another

@@ -3,6 +3,7 @@
 mod authentication;
 mod control;
 mod filter;
+mod https;
 pub(crate) mod in_process;
 pub(crate) mod out_of_process;
 mod page;
@@ -16,7 +17,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mews_model::url::parse_url;
 use mews_process::handoff::{self, Receiver, Sender};
 use mews_process::signals::outlive_file_limit;
 use mews_server::Tls;
@@ -25,7 +25,7 @@ use mews_server::tls::TlsError;
 pub(crate) use control::Control;
 
 use crate::app::Outputs;
-use crate::control::{Hosted, ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
+use crate::control::{Hosted, HttpsRules, ProcessSpec, Role, TlsId, WorkerMessage, WorkerSpec, decode};
 use crate::edge::Edge;
 use crate::fatal::Fatal;
 use crate::gateway;
@@ -143,8 +143,8 @@ fn receive_spec(receiver: &mut Receiver) -> Result<(WorkerSpec, Certificates, Pl
     });
     let listeners = listeners.collect::<Result<Vec<Listener>, Fatal>>()?;
     let (routes, more) = (spec.routes.take(), std::mem::take(&mut spec.more));
-    let offline = std::mem::take(&mut spec.offline);
-    Ok((spec, tls, Place { listeners, routes, more, offline }))
+    let (offline, https) = (std::mem::take(&mut spec.offline), std::mem::take(&mut spec.https));
+    Ok((spec, tls, Place { listeners, routes, more, offline, https }))
 }
 
 /// Where a worker's requests come from, and which are whose.
@@ -158,18 +158,14 @@ pub(crate) struct Place {
     pub(crate) more: Vec<Hosted>,
     /// Those of its applications that are offline, and their files.
     pub(crate) offline: Vec<(usize, PathBuf)>,
+    /// Having clients use https, for each of its applications.
+    pub(crate) https: Vec<HttpsRules>,
 }
 
 impl Place {
     /// The URLs, with their real ports.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.listeners.iter().map(|listener| listener.url.clone()).collect()
-    }
-
-    /// The first port where TLS is spoken.
-    pub(crate) fn https_port(&self) -> Option<u16> {
-        let secure = self.listeners.iter().filter(|listener| listener.secure);
-        secure.filter_map(|listener| Some(parse_url(&listener.url).ok()?.port)).next()
     }
 
     /// What the HTTP server accepts from.

@@ -29,7 +29,6 @@ pub(crate) fn run(
     let config = ServerConfig {
         io_threads: 1,
         limits: edge.limits(None),
-        response_headers: headers.clone(),
         accounting: accounting.clone(),
         http2: edge.http2(),
         ..ServerConfig::default()
@@ -39,17 +38,23 @@ pub(crate) fn run(
     let server = Arc::new(server);
     let shown = Arc::clone(&server);
     control.answer_for(&server);
-    let application = move |page: &PageSpec| {
-        Application::new(handler(page)).with_response_headers(&headers).with_accounting(accounting.clone())
-    };
-    // All applications of the pool have this page.
+    // All applications of the pool have this page, each over https as its site wants it.
     let all = place.routes.as_ref().map_or(1, Routes::here);
-    let applications = move |page: &PageSpec| vec![application(page); all];
+    let application =
+        Application::new(handler(page)).with_response_headers(&headers).with_accounting(accounting);
+    let reached: Vec<Application> =
+        (0..all).map(|number| place.over_https(number, application.clone(), &headers)).collect();
+    let applications = move |page: &PageSpec| -> Vec<Application> {
+        reached.iter().map(|application| application.with_handler(handler(page))).collect()
+    };
     let sites = Sites::serve(&server, applications(page), &place, control);
-    control.on_page(move |page| match &sites {
-        Some(sites) => sites.replace(applications(page)),
-        None => shown.set_handler(handler(page)),
-    });
+    let show = move |page: &PageSpec| match (&sites, applications(page).first()) {
+        (Some(sites), _) => sites.replace(applications(page)),
+        (None, Some(only)) => shown.set_application(only.clone()),
+        (None, None) => {}
+    };
+    show(page);
+    control.on_page(show);
     let (stop, stopped) = mpsc::channel();
     control.on_stop(move |why| {
         // The receiver lives until it has this.

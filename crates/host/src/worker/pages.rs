@@ -10,6 +10,7 @@ use mews_model::web_config::{ErrorPage, ResponseMode};
 use mews_model::{Failure, StatusCode};
 use mews_server::{Application, Details, Page, PageHandler};
 
+use super::Place;
 use crate::app::file;
 use crate::control::{AnswerRules, Audience, Hosted};
 
@@ -49,14 +50,17 @@ pub(super) fn process_failure(
     if failed.code == StatusCode::UNAVAILABLE { stopping() } else { failure(failed, rules, retry_after) }
 }
 
-/// What is served of a pool's other application that cannot be hosted.
-pub(super) fn of_other(other: &Hosted) -> Application {
-    let page = match other {
-        Hosted::Refused(page) => failure(&page.failure, &page.rules, page.retry_after),
+/// What is served of a pool's other application, the one of this number, that cannot be hosted.
+pub(super) fn of_other(other: &Hosted, (number, place): (usize, &Place)) -> Application {
+    let (page, headers) = match other {
+        Hosted::Refused(page) => {
+            (failure(&page.failure, &page.rules, page.retry_after), &*page.rules.headers)
+        }
         // Only one application is hosted in-process.
-        Hosted::App(_) => no_worker(),
+        Hosted::App(_) => (no_worker(), &[][..]),
     };
-    Application::new(Arc::new(page))
+    let application = Application::new(Arc::new(page)).with_response_headers(headers);
+    place.over_https(number, application, headers)
 }
 
 /// The page for a request that is refused.

@@ -112,12 +112,7 @@ impl AppRouter {
 
     /// Whether the client took a connection that it was given for another host, and would be given another one for this: with
     /// another certificate, so that what it relies on is not said of the host, or without HTTP/2.
-    fn is_misdirected(
-        &self,
-        connection: &ConnectionInfo,
-        version: u8,
-        (site, host): (usize, &[u8]),
-    ) -> bool {
+    fn is_misdirected(&self, connection: &ConnectionInfo, version: u8, (site, host): (usize, &[u8])) -> bool {
         let Some(tls) = connection.tls.as_ref().filter(|tls| !tls.server_name.is_empty()) else {
             return false;
         };

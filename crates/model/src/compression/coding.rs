@@ -17,7 +17,8 @@ pub enum Coding {
 }
 
 impl Coding {
-    const ALL: [Self; 3] = [Self::Zstd, Self::Brotli, Self::Gzip];
+    /// What costs least for the same size first.
+    pub const ALL: [Self; 3] = [Self::Zstd, Self::Brotli, Self::Gzip];
 
     /// As heads call it.
     pub fn name(self) -> &'static str {

@@ -76,10 +76,16 @@ metrics! {
         "Bytes of request heads, and of request bodies as far as they were read.";
     SENT = Counter "mews_http_sent_bytes_total" REQUEST,
         "Bytes of responses with their heads, before encryption.";
+    COMPRESSED = Counter "mews_http_compressed_responses_total" &["site", "application", "encoding"],
+        "Responses that were compressed.";
+    COMPRESSED_BEFORE = Counter "mews_http_compression_input_bytes_total" &["site", "application", "encoding"],
+        "Bytes of their bodies before.";
+    COMPRESSED_AFTER = Counter "mews_http_compression_output_bytes_total" &["site", "application", "encoding"],
+        "Bytes of their bodies after.";
     REFUSED = Counter "mews_http_refused_requests_total" &["reason"],
         "Requests that were refused before any application, by HTTP.sys's word for the reason.";
     LIMIT_HITS = Counter "mews_limit_hits_total" &["limit"],
-        "Times a client met a limit; see the table of limits.";
+        "Times a client met a limit, by its name in the table of limits (`docs/reference/limits.md`).";
     CONNECTIONS = Gauge "mews_connections" &[],
         "Open connections of clients.";
     ACCEPTED = Counter "mews_connections_accepted_total" &[],
@@ -88,6 +94,18 @@ metrics! {
         "HTTP/2 connections: opened, broken (the client broke the protocol) or calmed (ended with ENHANCE_YOUR_CALM).";
     HANDSHAKES = Counter "mews_tls_handshakes_total" &["result"],
         "TLS handshakes: ok, failed or timeout.";
+    GATEWAY_CONNECTIONS = Gauge "mews_gateway_connections" &[],
+        "Connections at the gateway now: those that it looks at, and those that it answers itself.";
+    GATEWAY_WAITING = Gauge "mews_gateway_waiting_connections" &[],
+        "Connections at the gateway that wait for a worker.";
+    GATEWAY_ACCEPTED = Counter "mews_gateway_connections_accepted_total" &[],
+        "Connections that the gateway accepted.";
+    GATEWAY_HANDED_OVER = Counter "mews_gateway_connections_handed_over_total" &["url", "site"],
+        "Those that it found a pool for, by the address that they came to and the site that they are for.";
+    GATEWAY_REFUSED = Counter "mews_gateway_connections_refused_total" &["reason"],
+        "Those that it answered itself or closed: no site has the host name (unknown_host), or no worker can be waited for (no_worker).";
+    GATEWAY_RELAYED = Counter "mews_gateway_relays_total" &[],
+        "Ways from one pool's worker to another's, for requests on connections that another pool has.";
     LOG_LINES = Counter "mews_access_log_lines_total" &["result"],
         "Lines of access logs: written, or lost because they could not be written fast enough or at all.";
     WORKERS = Gauge "mews_workers" &["pool", "kind"],

@@ -37,6 +37,8 @@ pub struct Router {
 /// A site as far as requests are told apart by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutedSite {
+    /// Its name.
+    pub name: String,
     /// Where it listens.
     pub bindings: Vec<Binding>,
     /// The paths of its applications.
@@ -46,7 +48,7 @@ pub struct RoutedSite {
 impl From<&Site> for RoutedSite {
     fn from(site: &Site) -> Self {
         let paths = site.applications.iter().map(|application| application.path.clone()).collect();
-        Self { bindings: site.bindings.clone(), paths }
+        Self { name: site.name.clone(), bindings: site.bindings.clone(), paths }
     }
 }
 

@@ -27,12 +27,26 @@ pub struct ConnectionLimits {
     pub stall_timeout: Duration,
     /// From accepting a connection to the end of its TLS handshake.
     pub handshake_timeout: Duration,
+    /// TLS handshakes of a worker that may go on at a time; more connections wait in the kernel. 0 = any number.
+    pub handshakes: u64,
+    /// Bytes of a request body that are swallowed when the response did not need them; above it the connection is closed.
+    pub unread_body: u64,
+    /// Open streams of an HTTP/2 connection; further ones are refused.
+    pub http2_streams: u32,
+    /// Streams that a client may reset before they are answered, in 30 s; above it the connection ends.
+    pub http2_resets: u32,
+    /// Streams that it may make the server reset or refuse, in 30 s; above it the connection ends.
+    pub http2_errors: u32,
+    /// Frames that ask for nothing, in 30 s; above it the connection ends.
+    pub http2_frames: u32,
     /// How long an HTTP/2 client with open streams may be silent before it is sent a PING; zero = for ever.
     pub http2_ping: Duration,
     /// How long it may take to answer that; then the connection is reset.
     pub http2_ping_timeout: Duration,
     /// Open connections of a worker; more wait in the kernel. 0 = as many as files may be open.
     pub connections: u64,
+    /// Of them, those of one client address, or one network of IPv6; more are refused. 0 = any number.
+    pub connections_per_address: u64,
 }
 
 impl Default for ConnectionLimits {
@@ -48,9 +62,16 @@ impl Default for ConnectionLimits {
             rate_grace: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
+            handshakes: 4096,
+            unread_body: 64 * 1024,
+            http2_streams: 100,
+            http2_resets: 100,
+            http2_errors: 20,
+            http2_frames: 1000,
             http2_ping: Duration::from_secs(30),
             http2_ping_timeout: Duration::from_secs(20),
             connections: 0,
+            connections_per_address: 0,
         }
     }
 }

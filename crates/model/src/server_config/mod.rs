@@ -43,6 +43,7 @@ pub use https::{Hsts, HttpsRedirect};
 pub use identity::Isolation;
 pub use inherited::Inherited;
 pub use limits::ConnectionLimits;
+pub(crate) use mews_toml::limits as limit_defaults;
 pub use mews_toml::reference as mews_toml_reference;
 pub use pool::{Ping, Pool, RapidFailProtection, Recycle, StartMode, TimeOfDay};
 pub use problems::{Loaded, Problems};

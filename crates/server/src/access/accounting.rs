@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use mews_model::compression::Coding;
 use mews_model::metrics::Snapshot;
 
 use super::account::Unserved;
@@ -33,6 +34,11 @@ impl Accounting {
     /// Adds what was counted of its requests.
     pub fn fill(&self, snapshot: &mut Snapshot) {
         self.tally.fill(snapshot, &self.site, &self.application);
+    }
+
+    /// A response was compressed.
+    pub(crate) fn compressed(&self, coding: Coding, before: u64, after: u64) {
+        self.tally.compressed(coding, before, after);
     }
 
     pub(super) fn tally(&self) -> &Tally {

@@ -57,19 +57,23 @@ pub(crate) enum Cause {
     Handshake,
     /// The TLS handshake took too long.
     HandshakeTimeout,
+    /// The client's address had too many connections for an answer.
+    Address,
 }
 
 impl Cause {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Rejected(rejection) => rejection.status,
-            Self::Handshake | Self::HandshakeTimeout => 0,
+            Self::Handshake | Self::HandshakeTimeout | Self::Address => 0,
         }
     }
 
     pub(crate) fn win32(self) -> u32 {
         match self {
             Self::Rejected(rejection) if rejection.status != 408 => 0,
+            // ERROR_CONNECTION_COUNT_LIMIT
+            Self::Address => 1238,
             // ERROR_SEM_TIMEOUT
             Self::Rejected(_) | Self::HandshakeTimeout => 121,
             // SEC_E_ILLEGAL_MESSAGE
@@ -85,11 +89,13 @@ impl Cause {
                 414 => "URL_Length",
                 431 => "RequestLength",
                 501 => "Verb",
+                503 => "ConnLimit",
                 505 => "Version_N/S",
                 _ => "BadRequest",
             },
             Self::Handshake => "TLS_Handshake",
             Self::HandshakeTimeout => "Timer_TLS_Handshake",
+            Self::Address => "ConnLimit",
         }
     }
 }

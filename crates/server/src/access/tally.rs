@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use mews_model::compression::Coding;
 use mews_model::metrics::{BUCKETS_SECONDS, METHODS, Snapshot, Value, names};
 
 use super::Ending;
@@ -32,6 +33,8 @@ struct Lane {
     received: AtomicU64,
     sent: AtomicU64,
     aborted: [AtomicU64; ABORTS.len()],
+    /// In the order of [`Coding::ALL`].
+    compressed: [Compressed; Coding::ALL.len()],
     statuses: [AtomicU64; STATUSES],
     durations: [[OnceLock<Box<Durations>>; CLASSES.len()]; METHODS.len()],
 }
@@ -40,6 +43,13 @@ struct Lane {
 struct Durations {
     buckets: [AtomicU64; BUCKETS_SECONDS.len() + 1],
     sum_us: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Compressed {
+    responses: AtomicU64,
+    before: AtomicU64,
+    after: AtomicU64,
 }
 
 /// A request that is over, as it is counted.
@@ -96,6 +106,16 @@ impl Tally {
         durations.sum_us.fetch_add(us, Relaxed);
     }
 
+    /// A response of so many bytes has become one of so many.
+    pub(super) fn compressed(&self, coding: Coding, before: u64, after: u64) {
+        let all = Coding::ALL.iter().zip(&self.lane().compressed);
+        for (_, compressed) in all.filter(|(known, _)| **known == coding) {
+            compressed.responses.fetch_add(1, Relaxed);
+            compressed.before.fetch_add(before, Relaxed);
+            compressed.after.fetch_add(after, Relaxed);
+        }
+    }
+
     /// Adds what was counted for an application of a site.
     pub(super) fn fill(&self, snapshot: &mut Snapshot, site: &str, application: &str) {
         let lanes: Vec<&Lane> = self.lanes.iter().filter_map(|lane| lane.get().map(|lane| &**lane)).collect();
@@ -125,6 +145,12 @@ impl Tally {
             let count = sum(&|lane| &lane.aborted[at]);
             snapshot.count(names::ABORTED, &[site, application, ending.reason()], count);
         }
+        for (at, coding) in Coding::ALL.iter().enumerate() {
+            let labels = [site, application, coding.name()];
+            snapshot.count(names::COMPRESSED, &labels, sum(&|lane| &lane.compressed[at].responses));
+            snapshot.count(names::COMPRESSED_BEFORE, &labels, sum(&|lane| &lane.compressed[at].before));
+            snapshot.count(names::COMPRESSED_AFTER, &labels, sum(&|lane| &lane.compressed[at].after));
+        }
         let active: i64 = lanes.iter().map(|lane| lane.active.load(Relaxed)).sum();
         snapshot.push(names::ACTIVE_REQUESTS, &[site, application], Value::Level(active.max(0)));
         snapshot.count(names::RECEIVED, &[site, application], sum(&|lane| &lane.received));
@@ -139,6 +165,7 @@ impl Lane {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             aborted: [const { AtomicU64::new(0) }; ABORTS.len()],
+            compressed: std::array::from_fn(|_| Compressed::default()),
             statuses: [const { AtomicU64::new(0) }; STATUSES],
             durations: [const { [const { OnceLock::new() }; CLASSES.len()] }; METHODS.len()],
         })

@@ -57,21 +57,32 @@ pub(super) fn decide(
     }
 }
 
-/// The head's fields as the decision wants them; `None` when they stay.
-pub(super) fn fields(decision: Decision, head: &ResponseHead<'_>) -> Option<HeaderBlock> {
+/// The head's fields as the decision wants them; `None` when they stay. `vary`: what is added to heads without a field of that
+/// name, as the head has one now.
+pub(super) fn fields(
+    decision: Decision,
+    head: &ResponseHead<'_>,
+    vary: Option<&[u8]>,
+) -> Option<HeaderBlock> {
     if decision == Decision::AsIs {
         return None;
     }
     let is_other = decision != Decision::Varies;
     let mut fields = HeaderBlock::new();
     let mut varies = false;
+    let varies_by = |list| has_token(list, ACCEPT_ENCODING) || has_token(list, b"*");
+    let has_own = head.headers.iter().flatten().any(|field| field.known_number() == known::VARY);
+    if let Some(value) = vary.filter(|_| !has_own) {
+        fields.push_known(known::VARY, value);
+        varies = varies_by(value);
+    }
     for field in head.headers.iter() {
         let Ok(field) = field else {
             // Whoever encodes the head says what is wrong with it.
             return None;
         };
         match field.known_number() {
-            known::VARY => varies |= has_token(field.value, ACCEPT_ENCODING) || has_token(field.value, b"*"),
+            known::VARY => varies |= varies_by(field.value),
             known::ETAG if is_other && validators::is_strong(field.value) => {
                 fields.push_known(known::ETAG, &[b"W/", field.value].concat());
                 continue;
@@ -143,15 +154,16 @@ mod tests {
 
     #[test]
     fn heads_say_what_was_done() {
-        let shown = |decision: Decision, given: &[(&str, &str)]| {
+        let shown_with = |custom: Option<&[u8]>, decision: Decision, given: &[(&str, &str)]| {
             let headers = headers(given);
             let head = ResponseHead { headers: headers.as_ref(), ..ResponseHead::OK };
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            fields(decision, &head).map(|block| {
+            fields(decision, &head, custom).map(|block| {
                 let items = block.as_ref().iter().flatten();
                 items.map(|item| format!("{}: {}", text(item.name), text(item.value))).collect::<Vec<_>>()
             })
         };
+        let shown = |decision: Decision, given: &[(&str, &str)]| shown_with(None, decision, given);
         let given = [("ETag", "\"x\""), ("Accept-Ranges", "bytes"), ("A", "b")];
         assert_eq!(shown(Decision::AsIs, &given), None);
         assert_eq!(
@@ -168,5 +180,12 @@ mod tests {
             ["ETag: W/\"x\"", "Vary: Origin, accept-encoding"]
         );
         assert_eq!(shown(Decision::NotModified, &[("Vary", "*")]).unwrap(), ["Vary: *"]);
+        // What every response gets that has none of its own.
+        let custom = |value: &'static str, given: &[(&str, &str)]| {
+            shown_with(Some(value.as_bytes()), Decision::Varies, given).unwrap()
+        };
+        assert_eq!(custom("Origin", &[]), ["Vary: Origin", "Vary: Accept-Encoding"]);
+        assert_eq!(custom("*", &[("A", "b")]), ["Vary: *", "A: b"]);
+        assert_eq!(custom("Origin", &[("vary", "Cookie")]), ["Vary: Cookie", "Vary: Accept-Encoding"]);
     }
 }

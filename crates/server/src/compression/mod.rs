@@ -4,6 +4,7 @@
 //! sent then. Whether the response is compressed is decided once, when its head is given; exchanges of applications
 //! without compression have none of this.
 
+mod counted;
 mod decision;
 mod encoder;
 mod response;

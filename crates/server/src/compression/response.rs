@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use mews_model::compression::{Coding, Compression};
 use rustix::io::Errno;
 
+use super::counted::Counted;
 use super::decision::{Decision, decide, fields};
 use super::encoder::Encoder;
 use crate::error::Gone;
 use crate::exchange::{Exchange, ResponseHead, Written};
-use crate::headers::HeaderBlockRef;
+use crate::headers::{HeaderBlockRef, known};
 use crate::sync::lock;
 
 /// Bytes that are encoded before the connection is asked whether it takes them.
@@ -43,6 +44,7 @@ enum State {
 #[derive(Debug)]
 struct Encoding {
     encoder: Encoder,
+    counted: Counted,
     /// What is left of the length that the application announced; the client does not learn of it.
     left: Option<u64>,
     /// Bytes went in that may not have come out.
@@ -160,14 +162,22 @@ impl Response {
         // What answers HEAD has no body, whatever its length.
         let length = head.content_length.or(whole.filter(|_| !self.is_head));
         let decision = decide(&self.rules, self.coding, head, length, self.weakened);
-        let Some(fields) = fields(decision, head) else { return send(state, Some(head)) };
+        let vary = exchange.application().extra().value(known::VARY);
+        let Some(fields) = fields(decision, head, vary) else { return send(state, Some(head)) };
         let mut changed = ResponseHead { headers: fields.as_ref(), ..*head };
         if let Decision::Compress(coding) = decision {
             changed.content_length = None;
             if !self.is_head {
                 let encoder = Encoder::new(coding, length).map_err(|error| failed(exchange, &error))?;
                 let left = head.content_length;
-                *state = State::Encoding(Box::new(Encoding { encoder, left, unflushed: false, file: None }));
+                let counted = Counted::new(coding, exchange.application().accounting());
+                *state = State::Encoding(Box::new(Encoding {
+                    encoder,
+                    counted,
+                    left,
+                    unflushed: false,
+                    file: None,
+                }));
             }
         }
         send(state, Some(&changed))
@@ -192,8 +202,20 @@ impl Encoding {
         }
         let count = self.within(bytes.len() as u64);
         let bytes = bytes.get(..usize::try_from(count).unwrap_or(usize::MAX)).unwrap_or(bytes);
+        self.encode(exchange, bytes)
+    }
+
+    fn encode(&mut self, exchange: &Exchange, bytes: &[u8]) -> Result<(), Gone> {
         self.unflushed |= !bytes.is_empty();
+        self.counted.before += bytes.len() as u64;
         self.encoder.push(bytes).map_err(|error| failed(exchange, &error))
+    }
+
+    /// What has come out.
+    fn take(&mut self) -> Vec<u8> {
+        let bytes = self.encoder.take();
+        self.counted.after += bytes.len() as u64;
+        bytes
     }
 
     fn flush(&mut self, exchange: &Exchange) -> Result<(), Gone> {
@@ -220,7 +242,7 @@ impl Encoding {
             if is_last {
                 self.flush(exchange)?;
             }
-            let room = exchange.pass_on(head.take(), &self.encoder.take(), b"")?.room;
+            let room = exchange.pass_on(head.take(), &self.take(), b"")?.room;
             if is_last || !room {
                 return Ok(Written { extra_taken: taken, room });
             }
@@ -234,13 +256,12 @@ impl Encoding {
             let most = usize::try_from(part.left).unwrap_or(usize::MAX).min(PIECE);
             let count = part.read(&mut piece[..most]).map_err(|error| failed(exchange, &error))?;
             let is_last = part.left == 0;
-            self.unflushed |= count > 0;
-            self.encoder.push(&piece[..count]).map_err(|error| failed(exchange, &error))?;
+            self.encode(exchange, &piece[..count])?;
             if is_last {
                 self.file = None;
                 self.flush(exchange)?;
             }
-            if !exchange.pass_on(head.take(), &self.encoder.take(), b"")?.room {
+            if !exchange.pass_on(head.take(), &self.take(), b"")?.room {
                 return Ok(false);
             }
         }
@@ -261,6 +282,7 @@ impl Encoding {
             return Err(Gone);
         }
         let rest = self.encoder.finish().map_err(|error| failed(exchange, &error))?;
+        self.counted.after += rest.len() as u64;
         exchange.pass_end_on(head, &rest, trailers)
     }
 }

@@ -254,6 +254,11 @@ impl Exchange {
         self.application.max_request_body()
     }
 
+    /// Whom the request is for.
+    pub(crate) fn application(&self) -> &Application {
+        &self.application
+    }
+
     pub(crate) fn handler(&self) -> &dyn Handler {
         self.application.handler()
     }

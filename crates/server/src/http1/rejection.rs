@@ -18,6 +18,8 @@ impl Rejection {
 
     pub(crate) const PLAIN: Self =
         Self { status: 400, reason: "this port speaks HTTPS; use an address that begins with https://" };
+    pub(crate) const ADDRESS: Self =
+        Self { status: 503, reason: "this address has more connections than it may have" };
     pub(crate) const TIMEOUT: Self =
         Self { status: 408, reason: "the request head was not complete in time" };
     pub(crate) const BODY: Self = Self { status: 413, reason: "the request body is larger than the limit" };
@@ -38,6 +40,7 @@ impl Rejection {
             414 => &counters.rejected_line,
             431 if self == Self::FIELDS => &counters.rejected_fields,
             431 => &counters.rejected_head,
+            503 => &counters.address_limit_hits,
             501 => &counters.rejected_method,
             505 => &counters.rejected_version,
             _ => &counters.rejected_malformed,

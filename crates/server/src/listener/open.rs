@@ -9,6 +9,8 @@ use std::task::Poll;
 
 use mio::net::{TcpStream, UnixStream};
 
+use super::addresses::Admission;
+use crate::access::{Cause, Unserved};
 use crate::clock;
 use crate::handler::{Client, ConnectionInfo};
 use crate::http1::{self, Conn, Rejection};
@@ -30,7 +32,21 @@ pub(super) fn client(
     client: Client,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let info = info(client);
+    let mut info = info(client);
+    match server.addresses().admit(info.remote) {
+        Admission::Served(place) => info.place = place,
+        // There is nothing to be said in the clear.
+        Admission::Refused(_) if tls.is_some() => return drop_at_once(server, &stream, &info),
+        Admission::Refused(place) => {
+            info.place = Some(place);
+            let (io, stream) = reserve(server, stream)?;
+            count(server);
+            let conn = Conn::new(info, server.clone(), io.clone(), Wire::new(stream), None);
+            io.start(Task::new(io.shard().clone(), http1::refuse(conn, Rejection::ADDRESS)), None);
+            return Ok(());
+        }
+        Admission::Dropped => return drop_at_once(server, &stream, &info),
+    }
     let Some(tls) = tls else { return plain(server, stream.into(), info) };
     let (io, stream) = reserve(server, stream)?;
     let opening = Opening::new(&info, io.clone(), server.clone(), stream, tls).map_err(|error| {
@@ -62,6 +78,22 @@ pub(super) fn looked_at(
 /// Begins to serve a connection over which another worker forwards the requests of one client.
 pub(super) fn relayed(server: &Arc<Shared>, stream: UnixStream, client: Client) -> io::Result<()> {
     plain(server, stream.into(), info(client))
+}
+
+/// Closes the connection of an address that has too many.
+fn drop_at_once(server: &Shared, stream: &TcpStream, info: &ConnectionInfo) -> io::Result<()> {
+    Counters::add(&server.counters().accepted);
+    Counters::add(&server.counters().address_limit_hits);
+    server.accounting().unserved(&Unserved {
+        remote: info.remote,
+        local: info.local,
+        head: b"",
+        cause: Cause::Address,
+        sent: 0,
+        duration_ns: 0,
+    });
+    socket::swallow(stream.as_fd());
+    Ok(())
 }
 
 fn info(client: Client) -> ConnectionInfo {

@@ -14,6 +14,12 @@ struct Field {
     line: Vec<u8>,
 }
 
+impl Field {
+    fn value(&self) -> &[u8] {
+        self.line.get(self.name.len() + 2..self.line.len() - 2).unwrap_or_default()
+    }
+}
+
 impl ExtraHeaders {
     /// Takes names and values; what cannot be sent, or would touch the framing, is left out and logged.
     pub(crate) fn new(headers: &[(String, String)]) -> Self {
@@ -43,10 +49,13 @@ impl ExtraHeaders {
 
     /// Names and values of the same fields.
     pub(crate) fn missing_in(&self, headers: HeaderBlockRef<'_>) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.missing(headers).map(|field| {
-            let value = field.line.get(field.name.len() + 2..field.line.len() - 2);
-            (&*field.name, value.unwrap_or_default())
-        })
+        self.missing(headers).map(|field| (&*field.name, field.value()))
+    }
+
+    /// The value of a field by its well-known number, if it is among them.
+    pub(crate) fn value(&self, known: u8) -> Option<&[u8]> {
+        let field = self.0.iter().find(|field| known::number(&field.name) == known)?;
+        Some(field.value())
     }
 
     fn missing(&self, headers: HeaderBlockRef<'_>) -> impl Iterator<Item = &Field> {

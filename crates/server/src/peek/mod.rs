@@ -11,9 +11,9 @@ mod hello;
 mod look;
 mod watch;
 
+pub(crate) use hello::Hello;
 #[cfg(feature = "fuzzing")]
 pub(crate) use look::fuzzing;
-pub(crate) use hello::Hello;
 pub(crate) use watch::watch;
 
 use crate::handler::Client;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
-use super::{Dispatch, with_room};
 use super::look::{HELLO_BYTES, Look, Seen};
+use super::{Dispatch, with_room};
 use crate::clock;
 use crate::handler::{Client, ConnectionInfo};
 use crate::http1::{self, Conn, Rejection};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mews_clr::abi::{Closing, Host, Report, Runtime};
 use mews_model::{Failure, StatusCode};
-use mews_server::Server;
+use mews_server::{PageHandler, Server};
 
 use super::exchange::Exchange;
 use crate::control::{self, AppSpec, Ending, WorkerMessage};
@@ -26,8 +26,17 @@ pub(super) struct Application {
 /// What exists once the runtime has been prepared.
 struct Loaded {
     server: Arc<Server>,
+    /// As the server has it while the app runs.
+    served: mews_server::Application,
     runtime: &'static Runtime<Exchange>,
     versions: Versions,
+}
+
+impl Loaded {
+    /// Has a page answer from now on.
+    fn answer_with(&self, page: PageHandler) {
+        self.server.set_application(self.served.with_handler(Arc::new(page)));
+    }
 }
 
 /// What the start line shows.
@@ -61,10 +70,11 @@ impl Application {
     pub(super) fn loaded(
         &self,
         server: Arc<Server>,
+        served: mews_server::Application,
         runtime: &'static Runtime<Exchange>,
         versions: Versions,
     ) {
-        if self.loaded.set(Loaded { server, runtime, versions }).is_err() {
+        if self.loaded.set(Loaded { server, served, runtime, versions }).is_err() {
             tracing::error!("the application was loaded twice");
         }
     }
@@ -82,7 +92,7 @@ impl Application {
         loaded.server.drain(grace);
         // What is still open afterwards has a request in progress and is closed behind it.
         loaded.server.wait_idle(grace.saturating_add(DRAIN_GRACE));
-        loaded.server.set_handler(Arc::new(pages::stopping()));
+        loaded.answer_with(pages::stopping());
         loaded.runtime.close();
         // An app that stopped only its server would otherwise run on without one.
         loaded.runtime.stop();
@@ -101,7 +111,7 @@ impl Application {
         loaded.server.stop_accepting();
         self.control.send(&WorkerMessage::Closed);
         if let Ending::Offline(page) = &why {
-            loaded.server.set_handler(Arc::new(pages::offline(&page.file)));
+            loaded.answer_with(pages::offline(&page.file));
         }
         // When the whole host stops, nobody is there for a client's next request anyway.
         if !matches!(why, Ending::HostStops) && self.has_started() {

@@ -52,7 +52,8 @@ pub(crate) fn run(
     let runtime: &'static Runtime<Exchange> = Runtime::install(info(app, place.urls()), application.clone())
         .map_err(|error| failed(error.to_string()))?;
     let (server, served) = serve(app, &mut place, runtime, edge)?;
-    let applications = std::iter::once(served).chain(place.more.iter().map(pages::of_other)).collect();
+    let more = (1..).zip(&place.more).map(|(number, other)| pages::of_other(other, (number, &place)));
+    let applications = std::iter::once(served.clone()).chain(more).collect();
     Sites::serve(&server, applications, &place, control);
     control.answer_for(&server);
 
@@ -63,7 +64,7 @@ pub(crate) fn run(
     let more = launch::runtime_properties(app);
     start_properties(&mut context, &server_assembly, runtime.table_address(), &more)
         .map_err(runtime_error)?;
-    application.loaded(server, runtime, launch::versions(&launched, &context));
+    application.loaded(server, served, runtime, launch::versions(&launched, &context));
     control.on_stop({
         let application = Arc::clone(&application);
         move |why| application.stop(why)
@@ -129,7 +130,7 @@ fn serve(
     if let Some(threads) = app.io_threads {
         config.io_threads = usize::from(threads.max(1));
     }
-    let served = application(Arc::new(InProcessHandler::new(runtime)), app, edge, place)?;
+    let served = application(Arc::new(InProcessHandler::new(runtime)), app, edge, (0, place))?;
     let server = Server::start(config, place.take_sockets(), Arc::new(pages::no_worker()))
         .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
     server.set_application(served.clone());

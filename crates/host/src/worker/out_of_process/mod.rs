@@ -63,24 +63,25 @@ pub(crate) fn run(
     let mut applications = Vec::new();
     let mut hosted: Vec<(&ProcessSpec, Arc<Processes>)> = Vec::new();
     let mut switches = Vec::new();
-    for other in std::iter::once(None).chain(more.iter().map(Some)) {
+    for (number, other) in std::iter::once(None).chain(more.iter().map(Some)).enumerate() {
         let spec = match other {
             None => spec,
             Some(Hosted::App(spec)) => spec,
             Some(refused) => {
-                applications.push(pages::of_other(refused));
+                applications.push(pages::of_other(refused, (number, &place)));
                 switches.push(None);
                 continue;
             }
         };
         let processes = Processes::new(spec.processes)
             .map_err(|error| failed(format!("The processes cannot be watched ({error}).")))?;
-        let application = application(handler(spec, &processes), &spec.app, edge, &place)?;
+        let application = application(handler(spec, &processes), &spec.app, edge, (number, &place))?;
         switches.push(Some(Switch::new(&application, &processes)));
         applications.push(application);
         hosted.push((spec, processes));
     }
     let server = serve(spec, &applications, &mut place, edge)?;
+    let first = applications.first().cloned();
     if let Some(sites) = Sites::serve(&server, applications.clone(), &place, control) {
         offline::follow(switches, applications, &place.offline, sites, control);
     }
@@ -93,8 +94,8 @@ pub(crate) fn run(
         move |why| {
             server.stop_accepting();
             control.send(&WorkerMessage::Closed);
-            if let Ending::Offline(page) = &why {
-                server.set_handler(Arc::new(pages::offline(&page.file)));
+            if let (Ending::Offline(page), Some(first)) = (&why, &first) {
+                server.set_application(first.with_handler(Arc::new(pages::offline(&page.file))));
             }
             server.drain(delay);
             server.wait_idle(delay);

@@ -22,6 +22,14 @@ use super::draft::Draft;
 use crate::diagnostic::Source;
 use crate::web_config::report::Report;
 
+/// The keys of a site's `limits`, and what counts where they are not written.
+pub(crate) fn limits() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows::LIMITS.iter().filter_map(|row| match row.default {
+        table::Default::Text(text) => Some((row.name, text)),
+        table::Default::Required | table::Default::Words(_) => None,
+    })
+}
+
 /// What the file says; its problems are in the report.
 pub(super) fn read(source: &Source, folder: &Path, report: &mut Report<'_>) -> Draft {
     let (document, errors) = DeTable::parse_recoverable(&source.text);

@@ -10,22 +10,28 @@
 //! test compares it, and reads every default to see that it is the value's own). [`Kind`] lists what a key can hold. A
 //! table of keys in a table is [`Kind::Nested`], as `pool` shows with `recycle`; those of pools are there.
 
+mod access_log;
+mod application;
 mod authentication;
+mod binding;
+mod certificate;
 mod compression;
 mod hsts;
+mod limits;
 mod pool;
 
 use super::super::draft::{ApplicationDraft, BindingDraft, Draft, Placed, PoolDraft, SiteDraft};
-use super::super::{
-    AccessLog, AccessLogFormat, CertificateFiles, ClientCertificates, ConnectionLimits, Http2,
-    HttpsRedirect, Period, Pool,
-};
+use super::super::{CertificateFiles, ClientCertificates, Http2, HttpsRedirect, Pool};
 use super::table::Default::{Required, Text, Words};
-use super::table::{Form, Kind, Nested, Row, duration, number, row};
-use crate::HostingModel;
+use super::table::{Form, Kind, Nested, Row, number, row};
+use access_log::ACCESS_LOG;
+use application::APPLICATION;
 use authentication::AUTHENTICATION;
+use binding::BINDING;
+use certificate::CERTIFICATE;
 use compression::COMPRESSION;
 use hsts::HSTS;
+pub(super) use limits::LIMITS;
 use pool::POOL;
 
 const UINT: u64 = u32::MAX as u64;
@@ -91,9 +97,7 @@ const SITE: &[Row<SiteDraft>] = &[
             form: Form::Many,
             what: "binding",
             rows: BINDING,
-            open: |site: &mut SiteDraft, at| {
-                site.bindings.push_mut(BindingDraft::new(at.at))
-            },
+            open: |site: &mut SiteDraft, at| site.bindings.push_mut(BindingDraft::new(at.at)),
             off: None,
             short: Some("url"),
         }),
@@ -247,224 +251,6 @@ const SITE: &[Row<SiteDraft>] = &[
         Kind::Text(|site, name| site.short().pool = Some(name)),
         Words("the site's name"),
         "The pool of that application.",
-    ),
-];
-
-const BINDING: &[Row<BindingDraft>] = &[
-    row(
-        "url",
-        Kind::Parsed { what: "binding", example: "\"http://*:80\"", read: BindingDraft::read_url },
-        Required,
-        "Scheme, address and port. `*` is every address; a host name, also one like `*.shop.example`, is every address \
-         and only requests for that name. Without a port it is 80 or 443; 0 is any free port.",
-    ),
-    row(
-        "host",
-        Kind::Parsed { what: "host name", example: "\"shop.example\"", read: BindingDraft::read_host },
-        Words("every name"),
-        "The host name, where `url` has an address.",
-    ),
-    row(
-        "http2",
-        Kind::Bool(|binding, on| binding.http2 = Some(on)),
-        Words("what the site's `http2` says"),
-        "Whether HTTP/2 is spoken there: over https with clients that offer it, over http with clients that begin with it \
-         (prior knowledge). Https bindings of one address may differ by their host names; http bindings may not.",
-    ),
-];
-
-const CERTIFICATE: &[Row<CertificateFiles>] = &[
-    row(
-        "cert",
-        Kind::Path(|files, path| files.cert = path.value),
-        Required,
-        "The certificate: PEM with its issuers, or PKCS#12 (.pfx).",
-    ),
-    row(
-        "key",
-        Kind::Path(|files, path| files.key = Some(path.value)),
-        Words("in `cert`"),
-        "The private key (PEM).",
-    ),
-    row(
-        "password_file",
-        Kind::Path(|files, path| files.password_file = Some(path.value)),
-        Words("no password"),
-        "A file whose first line is the password of a PKCS#12 archive.",
-    ),
-    row(
-        "ocsp",
-        Kind::Path(|files, path| files.ocsp = Some(path.value)),
-        Words("none"),
-        "An OCSP response (DER) to send along.",
-    ),
-];
-
-const APPLICATION: &[Row<ApplicationDraft>] = &[
-    row(
-        "path",
-        Kind::Text(|application, path| application.path = path),
-        Text("\"/\""),
-        "`/`, or the path below which it lies. It becomes the app's path base; case does not count.",
-    ),
-    row(
-        "physical_path",
-        Kind::Path(|application, path| application.physical_path = Some(path)),
-        Required,
-        "The folder that `dotnet publish` made, with its `web.config`. It may be a symbolic link, which is followed \
-         at each start.",
-    ),
-    row(
-        "pool",
-        Kind::Text(|application, name| application.pool = Some(name)),
-        Words("one of its own"),
-        "Its application pool. One of its own is called as the site, with the path behind: `shop`, `shop-api`.",
-    ),
-    row(
-        "hosting_model",
-        Kind::Choice(&[
-            ("InProcess", |app| app.application.hosting_model = Some(HostingModel::InProcess)),
-            ("OutOfProcess", |app| app.application.hosting_model = Some(HostingModel::OutOfProcess)),
-        ]),
-        Words("what `web.config` says"),
-        "Where it runs. Applications that run in-process need a pool each; the others may share one.",
-    ),
-    row(
-        "authentication",
-        Kind::Nested(&Nested {
-            form: Form::One,
-            what: "authentication",
-            rows: AUTHENTICATION,
-            open: |app: &mut ApplicationDraft, _| app.application.authentication.get_or_insert_default(),
-            off: None,
-            short: Some("keytab"),
-        }),
-        Words("the site's"),
-        "The same as the site's `authentication`, in its place.",
-    ),
-];
-
-const LIMITS: &[Row<ConnectionLimits>] = &[
-    row(
-        "request_line",
-        number(256, 65_536, |limits, n| limits.request_line = n.value),
-        Text("8192"),
-        "Bytes of a request line; above it 414.",
-    ),
-    row(
-        "header_bytes",
-        number(1024, 1_048_576, |limits, n| limits.header_bytes = n.value),
-        Text("32768"),
-        "Bytes of a request's head; above it 431.",
-    ),
-    row(
-        "header_count",
-        number(1, 256, |limits, n| limits.header_count = n.value),
-        Text("100"),
-        "Fields of a request's head; above it 431.",
-    ),
-    row(
-        "header_timeout",
-        duration(1, 3600, |limits, time| limits.header_timeout = time),
-        Text("\"30s\""),
-        "From the first byte of a head to its last; above it 408.",
-    ),
-    row(
-        "keep_alive_timeout",
-        duration(1, 86_400, |limits, time| limits.keep_alive_timeout = time),
-        Text("\"130s\""),
-        "How long a connection may be idle between requests.",
-    ),
-    row(
-        "request_rate",
-        number(0, UINT, |limits, n| limits.request_rate = n.value),
-        Text("240"),
-        "Bytes per second of a request body while it is waited for; below it 408. 0 is off.",
-    ),
-    row(
-        "response_rate",
-        number(0, UINT, |limits, n| limits.response_rate = n.value),
-        Text("240"),
-        "Bytes per second at which a response must be taken; below it the connection is reset. 0 is off.",
-    ),
-    row(
-        "rate_grace",
-        duration(1, 3600, |limits, time| limits.rate_grace = time),
-        Text("\"5s\""),
-        "How much longer than these rates say it may take.",
-    ),
-    row(
-        "stall_timeout",
-        duration(1, 3600, |limits, time| limits.stall_timeout = time),
-        Text("\"60s\""),
-        "How long a body, or a client that has to take a response, may stand still.",
-    ),
-    row(
-        "handshake_timeout",
-        duration(1, 3600, |limits, time| limits.handshake_timeout = time),
-        Text("\"10s\""),
-        "From accepting a connection to the end of its TLS handshake.",
-    ),
-    row(
-        "http2_ping",
-        duration(0, 3600, |limits, time| limits.http2_ping = time),
-        Text("\"30s\""),
-        "How long an HTTP/2 client with open streams may be silent before it is sent a PING; 0 is off.",
-    ),
-    row(
-        "http2_ping_timeout",
-        duration(1, 3600, |limits, time| limits.http2_ping_timeout = time),
-        Text("\"20s\""),
-        "How long it may take to answer; then the connection is reset.",
-    ),
-    row(
-        "connections",
-        number(0, UINT, |limits, n| limits.connections = n.value),
-        Text("0"),
-        "Open connections of a worker; more wait in the kernel. 0 is as many as files may be open.",
-    ),
-];
-
-const ACCESS_LOG: &[Row<AccessLog>] = &[
-    row(
-        "file",
-        Kind::Path(|log, path| log.file = path.value),
-        Required,
-        "The file, which sites and workers may share; `\"-\"` is stderr. Workers open it, as the user that they run as.",
-    ),
-    row(
-        "format",
-        Kind::Choice(&[
-            ("w3c", |log| log.format = AccessLogFormat::W3c),
-            ("combined", |log| log.format = AccessLogFormat::Combined),
-            ("json", |log| log.format = AccessLogFormat::Json),
-        ]),
-        Text("\"w3c\""),
-        "W3C extended with IIS's fields, the combined format of Apache and nginx, or JSON lines.",
-    ),
-    row(
-        "period",
-        Kind::Choice(&[
-            ("never", |log| log.period = Period::Never),
-            ("hourly", |log| log.period = Period::Hourly),
-            ("daily", |log| log.period = Period::Daily),
-            ("weekly", |log| log.period = Period::Weekly),
-            ("monthly", |log| log.period = Period::Monthly),
-        ]),
-        Text("\"daily\""),
-        "When a new file is begun (UTC); the old one gets the time of its last line into its name.",
-    ),
-    row(
-        "size",
-        Kind::Size(|log, bytes| log.max_bytes = (bytes > 0).then_some(bytes)),
-        Text("0"),
-        "A new file is also begun when one has this size; 0 is off.",
-    ),
-    row(
-        "keep",
-        number(0, UINT, |log, n| log.keep = u32::try_from(n.value).ok().filter(|&n| n > 0)),
-        Text("30"),
-        "How many old files are kept; 0 is all.",
     ),
 ];
 
