@@ -112,7 +112,7 @@ fn several_certificates_are_chosen_by_name_and_a_pfx_is_one_of_them() {
         .flag("--tls-cert")
         .flag(&certificates.path("wild.pfx"))
         .flag("--tls-password-file")
-        .flag(&certificates.path("password"))
+        .flag(&certificates.path("wild.password"))
         .start();
     let ca = PathBuf::from(certificates.path("ca.pem"));
     for (name, good) in [("site.test", true), ("a.wild.test", true), ("other.test", false)] {
