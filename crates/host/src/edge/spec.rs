@@ -167,3 +167,74 @@ fn start(log: &AccessLog) -> Result<mews_server::AccessLog, String> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(own: ConnectionLimits) -> Limits {
+        Edge::open(&EdgeSpec { limits: own, ..EdgeSpec::default() }).limits(None)
+    }
+
+    #[test]
+    fn without_settings_the_servers_own_defaults_count() {
+        let expected = Limits { refuse_announced_body: false, ..Limits::default() };
+        assert_eq!(limits(ConnectionLimits::default()), expected);
+    }
+
+    #[test]
+    fn every_setting_reaches_the_server() {
+        let seconds = Duration::from_secs;
+        let rate = |bytes_per_second| MinDataRate { bytes_per_second, grace: seconds(8) };
+        let own = ConnectionLimits {
+            request_line: 1001,
+            header_bytes: 1002,
+            header_count: 103,
+            header_timeout: seconds(4),
+            keep_alive_timeout: seconds(5),
+            request_rate: 1006,
+            response_rate: 1007,
+            rate_grace: seconds(8),
+            stall_timeout: seconds(9),
+            handshake_timeout: seconds(10),
+            handshakes: 1011,
+            unread_body: 1012,
+            http2_streams: 113,
+            http2_resets: 114,
+            http2_errors: 115,
+            http2_frames: 116,
+            http2_ping: seconds(17),
+            http2_ping_timeout: seconds(18),
+            connections: 1019,
+            connections_per_address: 1020,
+        };
+        let expected = Limits {
+            request_line: 1001,
+            header_bytes: 1002,
+            header_count: 103,
+            header_timeout: seconds(4),
+            keep_alive_timeout: seconds(5),
+            refuse_announced_body: false,
+            min_request_rate: rate(1006),
+            min_response_rate: rate(1007),
+            body_timeout: seconds(9),
+            write_timeout: seconds(9),
+            handshake_timeout: seconds(10),
+            max_handshakes: 1011,
+            drain_body: 1012,
+            http2: Http2Limits {
+                streams: 113,
+                resets: 114,
+                errors: 115,
+                frames: 116,
+                ping_after: seconds(17),
+                ping_timeout: seconds(18),
+                ..Http2Limits::default()
+            },
+            max_connections: 1019,
+            max_connections_per_address: 1020,
+            ..Limits::default()
+        };
+        assert_eq!(limits(own), expected);
+    }
+}

@@ -1,31 +1,22 @@
 //! The way of a request, until it is answered or handed on with its user.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use mews_model::StatusCode;
-use mews_model::authentication::{
-    Client, Credentials, Denial, Identity, Offer, Outcome, Policy, Proved, Verdict, Windows, authorize,
-    mapped,
-};
+use mews_model::authentication::{Client, Denial, Identity, Offer, Policy, Verdict, authorize};
 use mews_model::filtering::Rejection;
-use mews_model::web_config::TokenChecking;
 
-use super::authority::{Authority, Denied, Leg};
-use super::certificate::parsed;
+use super::authority::Authority;
+use super::decision::Decision;
 use super::deferred::{Deferred, Stage, Work};
 use super::halves::Halves;
 use super::jobs::{Jobs, Permit};
 use super::passwords::Passwords;
 use super::rules::{Rules, RulesOf};
-use super::slot::Slot;
-use crate::clock;
+use super::verdict::Judged;
 use crate::exchange::{Exchange, Extras};
 use crate::filter::{Answers, Pages, Seen};
 use crate::handler::{DispatchHint, Handler, RequestHead};
-use crate::headers::known;
 use crate::pages::PageHandler;
 use crate::sync::lock;
 
@@ -35,9 +26,6 @@ const TOKENS: usize = 16;
 const PASSWORDS: usize = 4;
 /// Requests that may wait for either.
 const WAITING: usize = 1024;
-
-/// The error code of HTTP/2 for what it cannot do.
-const HTTP_1_1_REQUIRED: u32 = 0xd;
 
 /// What an [`AuthenticationHandler`] asks for.
 pub struct AuthenticationOptions {
@@ -60,31 +48,24 @@ pub struct AuthenticationHandler {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+/// What all requests share.
+pub(super) struct Shared {
     inner: Arc<dyn Handler>,
     rules: RulesOf,
     passwords_in_clear: bool,
-    authority: Arc<dyn Authority>,
-    answers: Answers,
+    pub(super) authority: Arc<dyn Authority>,
+    pub(super) answers: Answers,
     tokens: Arc<Jobs>,
     passwords: Arc<Jobs>,
-    right: Passwords,
-    halves: Halves,
+    /// Those that were right a moment ago.
+    pub(super) right: Passwords,
+    pub(super) halves: Halves,
 }
 
 /// What is attached to an exchange that never reaches the inner handler.
 enum Stopped {
     Page(Arc<PageHandler>),
     Reset,
-}
-
-/// What becomes of a request.
-enum Decision {
-    /// It is handed on.
-    Pass(Option<Arc<Identity>>),
-    Refuse(StatusCode, &'static str),
-    /// Something is to be judged first.
-    Judge(Work),
 }
 
 impl AuthenticationHandler {
@@ -130,72 +111,7 @@ impl Shared {
         })
     }
 
-    fn decide(&self, rules: &Rules, head: &RequestHead<'_>, exchange: &Exchange) -> Decision {
-        let schemes = &rules.policy.schemes;
-        let fields = head.headers.iter().filter(|field| field.known == known::AUTHORIZATION);
-        match Credentials::of(fields.map(|field| field.value)) {
-            Credentials::Several if schemes.any() => {
-                Decision::Refuse(StatusCode::BAD_REQUEST, "The request has several Authorization fields.")
-            }
-            Credentials::Windows(scheme, text)
-                if schemes.windows.as_ref().is_some_and(|windows| windows.takes(scheme)) =>
-            {
-                match STANDARD.decode(text) {
-                    Ok(token) if !token.is_empty() => {
-                        Decision::Judge(Work::Token { word: scheme.word(), token, slot: Slot::of(exchange) })
-                    }
-                    _ => {
-                        Decision::Refuse(StatusCode::LOGON_FAILED, "The Authorization field holds no token.")
-                    }
-                }
-            }
-            Credentials::Basic(text) if schemes.basic.is_some() => self.basic(rules, text, exchange),
-            _ => self.known(rules, exchange),
-        }
-    }
-
-    fn basic(&self, rules: &Rules, text: &[u8], exchange: &Exchange) -> Decision {
-        if !self.takes_passwords(exchange) {
-            let cause = "Passwords are only taken over HTTPS. This one has been sent unencrypted: change it.";
-            return Decision::Refuse(StatusCode::SSL_REQUIRED, cause);
-        }
-        let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        match decoded.as_deref().and_then(|decoded| decoded.split_once(':')) {
-            Some((user, password)) => {
-                match self.right.find((user, password, rules.domain()), clock::coarse_ms()) {
-                    Some(identity) => Decision::Pass(Some(identity)),
-                    None => Decision::Judge(Work::Password {
-                        user: user.to_owned(),
-                        password: password.to_owned(),
-                    }),
-                }
-            }
-            None => Decision::Refuse(
-                StatusCode::LOGON_FAILED,
-                "The Authorization field holds no name and password.",
-            ),
-        }
-    }
-
-    /// Who a request without credentials of ours is from: the connection's user, or its certificate's.
-    fn known(&self, rules: &Rules, exchange: &Exchange) -> Decision {
-        let schemes = &rules.policy.schemes;
-        let signed_in = schemes.windows.as_ref().and_then(|_| {
-            Slot::existing(exchange).and_then(|slot| slot.with(rules.owner, |handshakes| handshakes.plain()))
-        });
-        if signed_in.is_some() {
-            return Decision::Pass(signed_in);
-        }
-        match certified(&rules.policy, exchange) {
-            None => Decision::Pass(None),
-            Some(user) => match self.authority.known_account(user) {
-                Some(identity) => Decision::Pass(Some(identity)),
-                None => Decision::Judge(Work::Account { user: user.to_owned() }),
-            },
-        }
-    }
-
-    fn takes_passwords(&self, exchange: &Exchange) -> bool {
+    pub(super) fn takes_passwords(&self, exchange: &Exchange) -> bool {
         self.passwords_in_clear || exchange.connection().tls.is_some()
     }
 
@@ -298,127 +214,6 @@ impl Shared {
         exchange.hand_on(|exchange| self.go_on(exchange));
     }
 
-    fn verdict(&self, rules: &Rules, exchange: &Exchange, work: Work) -> Judged {
-        match work {
-            Work::Token { word, token, slot } => match &rules.policy.schemes.windows {
-                Some(windows) => self.token(exchange, (windows, rules.owner), word, &token, slot),
-                None => Judged::failed(),
-            },
-            Work::Account { user } => match self.authority.account(&user) {
-                Some(identity) => Judged::User { identity, proof: None, persistent: None },
-                None => Judged::failed(),
-            },
-            Work::Password { user, password } => {
-                let domain = rules.domain();
-                match self.authority.check_password(&user, &password, domain) {
-                    Ok(identity) => {
-                        self.right.keep((&user, &password, domain), &identity, clock::coarse_ms());
-                        Judged::User { identity, proof: None, persistent: None }
-                    }
-                    Err(denied) => self.denial(&denied),
-                }
-            }
-        }
-    }
-
-    fn token(
-        &self,
-        exchange: &Exchange,
-        (windows, owner): (&Windows, u64),
-        word: &'static str,
-        token: &[u8],
-        slot: Option<Arc<Slot>>,
-    ) -> Judged {
-        let now = Duration::from_millis(clock::coarse_ms());
-        let step = slot.as_ref().map(|slot| slot.with(owner, |handshakes| handshakes.token(now)));
-        let (turn, context) = step.map_or((None, None), |step| (Some(step.turn), step.context));
-        let binding = match windows.token_checking {
-            TokenChecking::None => None,
-            TokenChecking::Allow | TokenChecking::Require => {
-                exchange.connection().tls.as_ref().and_then(|tls| tls.end_point())
-            }
-        };
-        let leg = self.authority.accept(context, token, binding.as_deref());
-        let (proved, answer, error) = self.proved(windows, leg);
-        let outcome = match (&slot, turn) {
-            (Some(slot), Some(turn)) => {
-                slot.with(owner, |handshakes| handshakes.judged(turn, proved, windows))
-            }
-            _ => match proved {
-                Proved::Identity(identity) => Outcome::SignedIn { identity, kept: false },
-                Proved::Continue(_) => Outcome::Lost,
-                Proved::Failed => Outcome::Failed,
-            },
-        };
-        match outcome {
-            Outcome::SignedIn { identity, kept } => {
-                let proof = (!answer.is_empty()).then(|| format!("{word} {}", STANDARD.encode(answer)));
-                Judged::User { identity, proof, persistent: Some(kept) }
-            }
-            Outcome::Continue => {
-                if let Some(slot) = &slot {
-                    self.halves.add(slot);
-                }
-                let challenges = Some(vec![format!("{word} {}", STANDARD.encode(answer))]);
-                Judged::Refuse { code: StatusCode::SIGN_IN_REQUIRED, cause: "", challenges }
-            }
-            Outcome::Lost => {
-                // Clients of HTTP/2 try again with the other version.
-                if exchange.reset(HTTP_1_1_REQUIRED) {
-                    return Judged::Gone;
-                }
-                self.tell("a sign-in needs several requests, and others came in between on its connection");
-                Judged::failed()
-            }
-            Outcome::Failed => error.map_or_else(Judged::failed, |error| self.denial(&error)),
-        }
-    }
-
-    /// What a leg proves, the bytes for the client, and what was wrong.
-    fn proved(
-        &self,
-        windows: &Windows,
-        leg: Result<Leg, Denied>,
-    ) -> (Proved<super::Context>, Vec<u8>, Option<Denied>) {
-        let failed = |reason: &str| {
-            let denied = Denied { reason: reason.to_owned(), unavailable: false };
-            (Proved::Failed, Vec::new(), Some(denied))
-        };
-        match leg {
-            Err(denied) => (Proved::Failed, Vec::new(), Some(denied)),
-            Ok(Leg::Continue(context, answer)) => (Proved::Continue(context), answer, None),
-            Ok(Leg::Done { bound: false, .. }) if windows.token_checking == TokenChecking::Require => {
-                failed("the token is not bound to the TLS connection, which extendedProtection requires")
-            }
-            Ok(Leg::Done { identity, .. })
-                if identity.scheme == mews_model::authentication::Scheme::Ntlm && !windows.ntlm =>
-            {
-                failed("NTLM is not among the providers of windowsAuthentication")
-            }
-            Ok(Leg::Done { identity, token, .. }) => (Proved::Identity(identity), token, None),
-        }
-    }
-
-    fn denial(&self, denied: &Denied) -> Judged {
-        self.tell(&denied.reason);
-        if denied.unavailable {
-            let cause = "Signing in is not possible at the moment: the host's settings for it are at fault.";
-            return Judged::Refuse {
-                code: StatusCode::BAD_CONFIGURATION,
-                cause,
-                challenges: Some(Vec::new()),
-            };
-        }
-        Judged::failed()
-    }
-
-    /// Logs why somebody is not signed in, not more often than once a second for each reason.
-    fn tell(&self, reason: &str) {
-        if self.answers.may_tell(reason) {
-            tracing::warn!("a sign-in failed: {reason}");
-        }
-    }
-
     /// The exchange has a page or is the inner handler's.
     fn go_on(&self, exchange: &Arc<Exchange>) {
         match exchange.attachment::<Stopped>() {
@@ -435,37 +230,6 @@ impl Shared {
             .is_none_or(|deferred| matches!(*lock(&deferred.stage), Stage::HandedOn));
         judged && exchange.attachment::<Stopped>().is_none()
     }
-}
-
-/// What was found.
-enum Judged {
-    User {
-        identity: Arc<Identity>,
-        proof: Option<String>,
-        persistent: Option<bool>,
-    },
-    /// `challenges`: other ones than always.
-    Refuse {
-        code: StatusCode,
-        cause: &'static str,
-        challenges: Option<Vec<String>>,
-    },
-    /// Nobody waits for it any more.
-    Gone,
-}
-
-impl Judged {
-    fn failed() -> Self {
-        Self::Refuse { code: StatusCode::LOGON_FAILED, cause: "", challenges: None }
-    }
-}
-
-/// The user that the connection's certificate stands for.
-fn certified<'p>(policy: &'p Policy, exchange: &Exchange) -> Option<&'p str> {
-    let mapping = policy.schemes.certificates.as_ref()?;
-    let tls = exchange.connection().tls.as_ref()?;
-    let certificate = parsed(tls.client_certificate.as_deref()?)?;
-    mapped(mapping, &certificate, tls.client_is_trusted, |text| STANDARD.decode(text).ok())
 }
 
 impl Handler for AuthenticationHandler {

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `authority` | who judges tokens and passwords: the host implements it |
 //! | `handler` | the way of a request, until it is answered or handed on with its user |
+//! | `decision` | what becomes of a request, as far as that can be told at once |
+//! | `verdict` | what is found of tokens and passwords, on a thread that may wait |
 //! | `rules` | what counts for which path |
 //! | `certificate` | client certificates, read |
 //! | `deferred` | a request whose credentials are judged on another thread |
@@ -16,6 +18,7 @@
 
 mod authority;
 mod certificate;
+mod decision;
 mod deferred;
 mod halves;
 mod handler;
@@ -23,6 +26,7 @@ mod jobs;
 mod passwords;
 mod rules;
 mod slot;
+mod verdict;
 
 pub use authority::{Authority, Context, Denied, Leg};
 pub use handler::{AuthenticationHandler, AuthenticationOptions};

@@ -21,6 +21,8 @@ mod reply;
 #[cfg(test)]
 mod reply_tests;
 mod request;
+#[cfg(test)]
+mod request_tests;
 mod scratch;
 mod state;
 mod upstream;

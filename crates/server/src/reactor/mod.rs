@@ -8,6 +8,7 @@
 //! Tasks are ordinary futures with ordinary wakers. An HTTP/1 connection is one; others may follow.
 
 mod io;
+mod job;
 mod shard;
 mod suspicion;
 mod task;

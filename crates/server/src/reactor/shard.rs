@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use super::io::Io;
-use super::task::Task;
+use super::job::Job;
 use super::watchdog::Signal;
 use crate::clock;
 use crate::sync::lock;
@@ -28,37 +27,6 @@ static NEXT_UNIQUE: AtomicU64 = AtomicU64::new(1);
 thread_local! {
     /// Address of the shard this thread drives, and the turn it was at when it entered a job.
     static DRIVING: Cell<(usize, u64)> = const { Cell::new((0, 0)) };
-}
-
-/// Something ready to run.
-pub(super) enum Job {
-    /// Poll a task.
-    Poll(Arc<Task>),
-    /// Tell a connection's hook of events.
-    Service(Arc<Io>),
-    /// Something that has to happen on the shard's thread.
-    Call(Box<dyn FnOnce() + Send>),
-}
-
-impl Job {
-    fn run(self) {
-        match self {
-            Job::Poll(task) => task.run(),
-            Job::Service(io) => {
-                let Some(hook) = io.hook() else { return };
-                if catch_unwind(AssertUnwindSafe(|| hook.service())).is_err() {
-                    tracing::error!("a notification of the handler panicked; the connection is closed");
-                    hook.kill();
-                    io.wake();
-                }
-            }
-            Job::Call(call) => {
-                if catch_unwind(AssertUnwindSafe(call)).is_err() {
-                    tracing::error!("a call on an I/O thread panicked");
-                }
-            }
-        }
-    }
 }
 
 struct Core {

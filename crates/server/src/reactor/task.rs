@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::shard::{Job, Shard};
+use super::job::Job;
+use super::shard::Shard;
 use crate::sync::lock;
 
 const IDLE: u8 = 0;

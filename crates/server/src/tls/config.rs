@@ -19,6 +19,9 @@ pub(super) const HTTP2: &[u8] = b"h2";
 /// Sessions remembered for clients that take no tickets.
 const CACHED_SESSIONS: usize = 1024;
 
+/// Tickets that a client of TLS 1.3 gets, for as many connections that resume its session.
+const TICKETS: usize = 2;
+
 /// Everything TLS needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsMaterial {
@@ -131,8 +134,10 @@ impl Current {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Setup(error.to_string()))?;
+        config.send_tls13_tickets = TICKETS;
         // Requests that arrive before the handshake has ended could be replayed.
         config.max_early_data_size = 0;
+        config.send_half_rtt_data = false;
         let mut with_http2 = config.clone();
         with_http2.alpn_protocols.insert(0, HTTP2.to_vec());
         Ok(Self {
@@ -161,4 +166,27 @@ fn table(material: &TlsMaterial) -> Result<Table, TlsError> {
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What could be otherwise in another version of the library.
+    #[test]
+    fn nothing_is_left_to_the_librarys_defaults() {
+        let certificates = Arc::new(Certificates::new(Table::default()));
+        let current = Current::new(&TlsMaterial::default(), certificates).unwrap();
+        for (config, protocols) in
+            [(&current.config, &[&b"http/1.1"[..]][..]), (&current.with_http2, &[b"h2", b"http/1.1"])]
+        {
+            assert_eq!(config.alpn_protocols, protocols);
+            assert_eq!((config.max_early_data_size, config.send_half_rtt_data), (0, false));
+            assert_eq!(config.send_tls13_tickets, 2);
+            assert!(config.ticketer.enabled() && config.session_storage.can_cache());
+            // Half a day: keys of tickets change before that.
+            assert!(config.ticketer.lifetime() <= 12 * 60 * 60, "{}", config.ticketer.lifetime());
+            assert!(!config.ignore_client_order && !config.key_log.will_log("CLIENT_RANDOM"));
+        }
+    }
 }
