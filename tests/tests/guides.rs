@@ -88,7 +88,11 @@ fn configurations_in_the_guides_are_valid() {
                     fs::rename(TestHost::app("Minimal").folder(), scratch.path().join(app)).unwrap();
                 }
                 // What a machine with these sites has.
-                let block = block.replace("/srv/", "");
+                let names = ["shop.example", "old.example"].map(str::to_owned);
+                let made = rcgen::generate_simple_self_signed(names).unwrap();
+                let both = made.cert.pem() + &made.signing_key.serialize_pem();
+                fs::write(scratch.path().join("shop.pem"), both).unwrap();
+                let block = block.replace("/srv/", "").replace("/etc/mews/", "");
                 fs::write(scratch.path().join(file), block).unwrap();
                 let (succeeded, said) = typed(&format!("mews check {file}"), scratch.path());
                 assert!(succeeded && said.contains("0 errors, 0 warnings"), "{name}: {said}");
