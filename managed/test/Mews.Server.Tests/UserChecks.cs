@@ -7,6 +7,8 @@ using System.Linq;
 using System.Security.Claims;
 using System.Text;
 using Mews.Server.Authentication;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Mews.Server.Tests;
 
@@ -33,6 +35,13 @@ internal static class UserChecks
             Check.True(user.IsInRole("staff") && user.IsInRole("S-1-5-21-2"), "roles of both kinds");
             Check.True(!user.IsInRole("STAFF") && !user.IsInRole("S-1-5-21-1"), "other roles");
             Check.Equal("S-1-5-21-2", user.FindAll(ClaimTypes.GroupSid).Single().Value, "group identifiers");
+        });
+        checks.Add("user: authentication services are there for whom can sign in, or whose app knows of users", static () =>
+        {
+            Check.True(!HasSchemes(signIn: false, static _ => { }), "an app that knows of none");
+            Check.True(HasSchemes(signIn: true, static _ => { }), "users sign in at the host");
+            Check.True(HasSchemes(signIn: false, static services => services.AddAuthorizationCore()), "authorization");
+            Check.True(HasSchemes(signIn: false, static services => services.AddAuthentication()), "authentication");
         });
         checks.Add("user: the order of records does not count, and unknown ones are passed over", static () =>
         {
@@ -67,6 +76,15 @@ internal static class UserChecks
                 Check.True(UserRecords.Read(longer) is null, "a record of " + claimed);
             }
         });
+    }
+
+    // What WebApplication goes by when it puts its authentication middleware into the pipeline.
+    private static bool HasSchemes(bool signIn, Action<IServiceCollection> app)
+    {
+        var services = new ServiceCollection();
+        app(services);
+        AuthenticationRegistration.InProcess(services, signIn);
+        return services.Any(static service => service.ServiceType == typeof(IAuthenticationSchemeProvider));
     }
 
     private static ClaimsPrincipal Read(params (byte Tag, string Text)[] records)

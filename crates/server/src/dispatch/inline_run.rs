@@ -32,7 +32,7 @@ impl InlineRun {
         table.stalled(key);
         if self.0.compare_exchange(key, STALLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // The run has ended meanwhile: nobody else will take the count back.
-            table.recovered(key, 0);
+            table.recovered(key);
         }
     }
 }

@@ -9,6 +9,8 @@
 //! counts as blocked only when the watchdog has found its thread off the processor or busy for very
 //! long, and of a pool run the time in which its thread waited for a processor does not count.
 
+use super::pool_run::{LOOKED_INTO, Ran};
+
 /// Where a handler is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -18,22 +20,20 @@ pub(crate) enum Place {
     Pool,
 }
 
-/// A first run up to this long, in microseconds, speaks for running inline.
-const PROOF_US: u32 = 500;
-/// Fast runs in a row that prove a new endpoint.
+/// Fast runs that prove a new endpoint.
 const PROOFS: u8 = 2;
 /// Unproved runs after which an endpoint counts as slow. The first ones compile code and fill caches.
 const TRIALS: u8 = 16;
-/// Two blocked inline runs within `WINDOW` runs are too many: one may be a garbage collection.
-const WINDOW: u32 = 64;
-/// One blocked inline run longer than this is too much.
-const STUCK_US: u32 = 20_000;
+/// Two blocked inline runs within so many are too many; more seldom it may be a garbage collection.
+const WINDOW: u32 = 1024;
 /// Fast pool runs that bring an endpoint back inline, doubled with every relapse.
 const REHABILITATION: u32 = 256;
 /// A slow pool run takes back so many fast ones: an endpoint that blocks in one of nine runs never comes
-/// back.
-const SETBACK: u32 = 8;
+/// back. The slow runs that were not looked into are among them.
+const SETBACK: u32 = 8 * LOOKED_INTO;
 const MAX_RELAPSES: u8 = 8;
+/// Inline runs after which earlier relapses are forgotten.
+const FORGIVEN: u32 = 50_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Mode {
@@ -70,12 +70,16 @@ impl Entry {
         }
     }
 
-    /// A pool run's synchronous part computed or was blocked for so long.
-    pub(crate) fn pool_run(&mut self, micros: u32) {
+    /// What a pool run's synchronous part was like.
+    pub(crate) fn pool_run(&mut self, ran: Ran) {
         if self.mode == Mode::Inline {
             return;
         }
-        self.fast = if micros < PROOF_US { self.fast + 1 } else { self.fast.saturating_sub(SETBACK) };
+        match ran {
+            Ran::Fast => self.fast += 1,
+            Ran::Slow => self.fast = self.fast.saturating_sub(SETBACK),
+            Ran::Unclear => {}
+        }
         match self.mode {
             Mode::Inline => {}
             Mode::New => {
@@ -99,19 +103,20 @@ impl Entry {
         self.stuck = self.stuck.saturating_add(1);
     }
 
-    /// Such a run has ended after so long.
-    pub(crate) fn recovered(&mut self, micros: u32) {
+    /// Such a run has ended.
+    pub(crate) fn recovered(&mut self) {
         self.stuck = self.stuck.saturating_sub(1);
         if self.mode != Mode::Inline {
             return;
         }
         let again = self.blocked_at != 0 && self.runs.wrapping_sub(self.blocked_at) <= WINDOW;
-        if micros > STUCK_US || again {
-            self.become_mode(Mode::Pool);
-            self.relapses = (self.relapses + 1).min(MAX_RELAPSES);
-        } else {
+        if !again {
             self.blocked_at = self.runs;
+            return;
         }
+        let relapses = if self.runs > FORGIVEN { 0 } else { self.relapses };
+        self.become_mode(Mode::Pool);
+        self.relapses = (relapses + 1).min(MAX_RELAPSES);
     }
 
     fn become_mode(&mut self, mode: Mode) {
@@ -128,90 +133,113 @@ mod tests {
 
     fn proved() -> Entry {
         let mut entry = Entry::default();
-        entry.pool_run(10);
-        entry.pool_run(10);
+        entry.pool_run(Ran::Fast);
+        entry.pool_run(Ran::Fast);
         assert_eq!(entry.decide(), Place::Inline);
         entry
     }
 
-    fn block(entry: &mut Entry, micros: u32) {
+    fn block(entry: &mut Entry) {
         entry.stalled();
-        entry.recovered(micros);
+        entry.recovered();
+    }
+
+    fn relapsed() -> Entry {
+        let mut entry = proved();
+        block(&mut entry);
+        block(&mut entry);
+        entry
     }
 
     #[test]
     fn two_fast_runs_prove_an_endpoint() {
         let mut entry = Entry::default();
         assert_eq!(entry.decide(), Place::Pool);
-        entry.pool_run(40_000);
-        entry.pool_run(499);
-        entry.pool_run(500);
+        entry.pool_run(Ran::Slow);
+        entry.pool_run(Ran::Fast);
+        entry.pool_run(Ran::Unclear);
         assert_eq!(entry.decide(), Place::Pool);
-        entry.pool_run(499);
-        assert_eq!(entry.decide(), Place::Pool);
-        entry.pool_run(499);
+        entry.pool_run(Ran::Fast);
         assert_eq!(entry.decide(), Place::Inline);
     }
 
     #[test]
     fn a_slow_endpoint_is_not_tried_for_ever() {
         let mut entry = Entry::default();
-        for _ in 0..16 {
-            entry.pool_run(1_000);
+        for _ in 0..8 {
+            entry.pool_run(Ran::Slow);
+            entry.pool_run(Ran::Unclear);
         }
-        entry.pool_run(10);
-        entry.pool_run(10);
+        entry.pool_run(Ran::Fast);
+        entry.pool_run(Ran::Fast);
         assert_eq!(entry.decide(), Place::Pool);
     }
 
     #[test]
-    fn one_long_block_sends_it_to_the_pool() {
+    fn two_blocks_close_together_send_it_to_the_pool_and_far_apart_do_not() {
         let mut entry = proved();
-        block(&mut entry, 20_001);
-        assert_eq!(entry.decide(), Place::Pool);
-    }
-
-    #[test]
-    fn two_blocks_close_together_do_and_far_apart_do_not() {
-        let mut entry = proved();
-        block(&mut entry, 2_001);
-        for _ in 0..65 {
+        block(&mut entry);
+        for _ in 0..=WINDOW {
             assert_eq!(entry.decide(), Place::Inline);
         }
-        block(&mut entry, 2_001);
-        for _ in 0..64 {
+        block(&mut entry);
+        for _ in 0..WINDOW {
             assert_eq!(entry.decide(), Place::Inline);
         }
-        block(&mut entry, 2_001);
+        block(&mut entry);
         assert_eq!(entry.decide(), Place::Pool);
     }
 
     #[test]
     fn it_comes_back_after_many_fast_runs_and_later_after_each_relapse() {
-        let mut entry = proved();
+        let mut entry = relapsed();
         for needed in [256 << 1, 256 << 2] {
-            block(&mut entry, 30_000);
             for _ in 0..needed - 1 {
-                entry.pool_run(499);
+                entry.pool_run(Ran::Fast);
                 assert_eq!(entry.decide(), Place::Pool);
             }
             // One that was slow, as by a garbage collection, costs a little and no more.
-            entry.pool_run(500);
-            for _ in 0..8 {
-                entry.pool_run(10);
+            entry.pool_run(Ran::Slow);
+            for _ in 0..SETBACK {
+                entry.pool_run(Ran::Fast);
+                entry.pool_run(Ran::Unclear);
             }
             assert_eq!(entry.decide(), Place::Pool);
-            entry.pool_run(10);
+            entry.pool_run(Ran::Fast);
             assert_eq!(entry.decide(), Place::Inline);
+            block(&mut entry);
+            block(&mut entry);
         }
     }
 
     #[test]
+    fn a_relapse_after_a_long_time_is_the_first() {
+        let mut entry = relapsed();
+        let come_back = |entry: &mut Entry| {
+            let needed = (1..).find(|_| {
+                entry.pool_run(Ran::Fast);
+                entry.decide() == Place::Inline
+            });
+            needed.unwrap()
+        };
+        assert_eq!(come_back(&mut entry), 256 << 1);
+        for _ in 0..FORGIVEN {
+            assert_eq!(entry.decide(), Place::Inline);
+        }
+        block(&mut entry);
+        block(&mut entry);
+        assert_eq!(come_back(&mut entry), 256 << 1);
+        block(&mut entry);
+        block(&mut entry);
+        assert_eq!(come_back(&mut entry), 256 << 2);
+    }
+
+    #[test]
     fn what_often_blocks_never_comes_back() {
-        let mut entry = proved();
-        block(&mut entry, 30_000);
+        let mut entry = relapsed();
         for run in 0..100_000 {
-            entry.pool_run(if run % 9 == 0 { 5_000 } else { 10 });
+            let slow = if run % LOOKED_INTO == 0 { Ran::Slow } else { Ran::Unclear };
+            entry.pool_run(if run % 9 == 0 { slow } else { Ran::Fast });
             assert_eq!(entry.decide(), Place::Pool);
         }
     }
@@ -222,7 +250,7 @@ mod tests {
         entry.stalled();
         entry.stalled();
         assert_eq!(entry.decide(), Place::Pool);
-        entry.recovered(2_001);
+        entry.recovered();
         assert_eq!(entry.decide(), Place::Pool);
     }
 }

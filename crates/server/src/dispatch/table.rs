@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::policy::{Entry, Place};
+use super::pool_run::Ran;
 use crate::sync::lock;
 
 const PLACES: usize = 1024;
@@ -28,9 +29,9 @@ impl Table {
         place.1.decide()
     }
 
-    /// Records what [`super::PoolRun`] tells.
-    pub(crate) fn pool_run(&self, key: u64, micros: u32) {
-        self.update(key, |entry| entry.pool_run(micros));
+    /// Records what a pool run was like.
+    pub(crate) fn pool_run(&self, key: u64, ran: Ran) {
+        self.update(key, |entry| entry.pool_run(ran));
     }
 
     /// An inline run's thread has been replaced.
@@ -38,9 +39,9 @@ impl Table {
         self.update(key, Entry::stalled);
     }
 
-    /// Such a run has ended after so long.
-    pub(crate) fn recovered(&self, key: u64, micros: u32) {
-        self.update(key, |entry| entry.recovered(micros));
+    /// Such a run has ended.
+    pub(crate) fn recovered(&self, key: u64) {
+        self.update(key, Entry::recovered);
     }
 
     fn update(&self, key: u64, change: impl FnOnce(&mut Entry)) {
@@ -65,13 +66,15 @@ mod tests {
         let table = Table::new();
         let (one, other) = (5, 5 + PLACES as u64);
         assert_eq!(table.decide(one), Place::Pool);
-        table.pool_run(one, 1);
-        table.pool_run(one, 1);
+        table.pool_run(one, Ran::Fast);
+        table.pool_run(one, Ran::Fast);
         assert_eq!(table.decide(one), Place::Inline);
-        table.pool_run(other, 1);
+        table.pool_run(other, Ran::Fast);
         assert_eq!(table.decide(other), Place::Pool);
-        table.stalled(one);
-        table.recovered(one, 1_000_000);
+        for _ in 0..2 {
+            table.stalled(one);
+            table.recovered(one);
+        }
         assert_eq!(table.decide(one), Place::Pool);
     }
 }

@@ -309,7 +309,7 @@ impl Http1 {
             self.conn.retry_abort();
         }
         match place {
-            Place::Inline => self.run_inline(exchange, key, start_ns),
+            Place::Inline => self.run_inline(exchange, key),
             Place::Pool => self.run_on_pool(exchange, key),
         }
     }
@@ -387,7 +387,7 @@ impl Http1 {
         (exchange, place, key)
     }
 
-    fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64, start: i64) -> Next {
+    fn run_inline(&mut self, exchange: Arc<Exchange>, key: u64) -> Next {
         let conn = &self.conn;
         let shard = conn.io.shard();
         conn.inline_run.begin(key);
@@ -397,7 +397,7 @@ impl Http1 {
         drop(exchange);
         let driven = shard.driven_here();
         if conn.inline_run.end() {
-            conn.server.dispatch(shard).recovered(key, clock::micros_since(start));
+            conn.server.dispatch(shard).recovered(key);
         }
         if driven {
             return Next::Again;
@@ -416,9 +416,9 @@ impl Http1 {
             let run = PoolRun::begin();
             exchange.run();
             drop(exchange);
-            let micros = run.end();
+            let ran = run.end();
             conn.look_for_abort();
-            conn.server.dispatch(conn.io.shard()).pool_run(key, micros);
+            conn.server.dispatch(conn.io.shard()).pool_run(key, ran);
         });
         Next::Wait
     }

@@ -193,7 +193,6 @@ impl Connection {
         let shard = self.io.shard();
         loop {
             let Some(run) = lock(&self.state).runs.pop_front() else { return true };
-            let start = clock::now_ns();
             self.inline_run.begin(run.key);
             shard.enter_handler(&self.io);
             shard.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +200,7 @@ impl Connection {
             drop(run.exchange);
             let driven = shard.driven_here();
             if self.inline_run.end() {
-                self.server.dispatch(shard).recovered(run.key, clock::micros_since(start));
+                self.server.dispatch(shard).recovered(run.key);
             }
             if !driven {
                 return false;
@@ -216,9 +215,9 @@ impl Connection {
             let run = PoolRun::begin();
             exchange.run();
             drop(exchange);
-            let micros = run.end();
+            let ran = run.end();
             this.look_for_abort();
-            this.server.dispatch(this.io.shard()).pool_run(key, micros);
+            this.server.dispatch(this.io.shard()).pool_run(key, ran);
         });
     }
 
