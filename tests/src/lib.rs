@@ -44,7 +44,7 @@ pub use kerberos::{Mechanism, Realm, Tokens};
 pub use load::Load;
 pub use output::Capture;
 pub use password::password_hash;
-pub use paths::{dotnet_root, mcp, program, unruly};
+pub use paths::{PYTHON, dotnet_root, mcp, program, unruly};
 pub use pattern::{PATTERN_PERIOD, Pattern, pattern, sha256_hex};
 pub use random::Random;
 

@@ -23,6 +23,9 @@ fn existing(path: PathBuf, what: &str, variable: &str) -> PathBuf {
     }
 }
 
+/// The interpreter that the distribution's modules belong to.
+pub const PYTHON: &str = "/usr/bin/python3";
+
 /// The `mews` under test.
 ///
 /// # Panics

@@ -24,7 +24,7 @@ pub(crate) const OPENSSL: Tool = Tool {
 };
 
 /// What the end-to-end tests drive.
-pub(crate) const FOR_TESTS: [Tool; 13] = [
+pub(crate) const FOR_TESTS: [Tool; 15] = [
     Tool { programs: &["curl"], package: "curl", purpose: "an HTTP client nobody here wrote" },
     OPENSSL,
     H2LOAD,
@@ -56,6 +56,16 @@ pub(crate) const FOR_TESTS: [Tool; 13] = [
         programs: &["/usr/share/samba/setup/provision.ldif"],
         package: "samba-ad-provision",
         purpose: "what such a domain begins with",
+    },
+    Tool {
+        programs: &["/usr/lib/python3/dist-packages/grpc/__init__.py"],
+        package: "python3-grpcio",
+        purpose: "a gRPC client nobody here wrote",
+    },
+    Tool {
+        programs: &["/usr/lib/python3/dist-packages/h2/__init__.py"],
+        package: "python3-h2",
+        purpose: "an HTTP/2 client that minds the rules",
     },
     Tool { programs: &["argon2"], package: "argon2", purpose: "hashes of passwords" },
 ];

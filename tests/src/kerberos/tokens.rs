@@ -1,6 +1,7 @@
 //! Tokens of a client, one by one: for clients that do what no client would do.
 
 use super::Realm;
+use crate::paths::PYTHON;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -39,9 +40,6 @@ for line in sys.stdin:
     except Exception as error:
         print("error", repr(error), flush=True)
 "#;
-
-/// The interpreter that the distribution's module belongs to.
-const PYTHON: &str = "/usr/bin/python3";
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //
 // Endpoints/Facts.cs      what the app sees of its process, its configuration and a request
 // Endpoints/Bodies.cs     request and response bodies of every shape
+// Endpoints/Calls.cs      gRPC, written by hand
 // Endpoints/Tls.cs       what the app sees of its connection's TLS
 // Endpoints/Time.cs       answers that take long, and threads that block
 // Endpoints/Failures.cs   exceptions, exits, crashes and aborts
@@ -21,6 +22,7 @@ app.UseWebSockets();
 app.MapFacts();
 app.MapBodies();
 app.MapSockets();
+app.MapCalls();
 app.MapTls();
 app.MapTime();
 app.MapFailures();
