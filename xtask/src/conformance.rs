@@ -6,15 +6,17 @@ mod framing;
 mod h2load;
 mod host;
 mod peers;
+mod python;
 mod slow;
 mod tls;
 
 use crate::command::cargo;
 use crate::dotnet::Toolchain;
 use crate::{managed, paths, prerequisites};
-use anyhow::{Context as _, Result, bail};
-use host::Model;
+use anyhow::{Context as _, Result, anyhow, bail};
+use host::{Hosts, Model};
 use std::fmt::Write as _;
+use std::time::Instant;
 
 /// The app behind Mews.
 const APP: &str = "Minimal";
@@ -30,11 +32,11 @@ pub(crate) struct Options {
     publish: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Suite {
     /// Ambiguous messages, straight to Mews and through nginx, HAProxy and Caddy
     Framing,
-    /// testssl.sh
+    /// testssl.sh, and SSLyze with Mozilla's recommendation
     Tls,
     /// slowhttptest: slow heads, slow bodies, slow readers
     Slow,
@@ -42,6 +44,13 @@ enum Suite {
     H2load,
     /// The cases of the Autobahn test suite: WebSockets
     Autobahn,
+}
+
+impl Suite {
+    /// Whether most of its time goes by with waiting, so that others may run meanwhile.
+    fn waits(self) -> bool {
+        matches!(self, Self::Framing | Self::Tls | Self::Slow)
+    }
 }
 
 /// What came out of one thing that was run.
@@ -59,34 +68,25 @@ pub(crate) fn task(options: &Options) -> Result<()> {
     let toolchain = Toolchain::get()?;
     prerequisites::ensure(&prerequisites::FOR_CONFORMANCE)?;
     managed::build(&toolchain, &["Mews.Server".to_owned(), APP.to_owned()])?;
-    cargo().args(["build", "--package", "mews"]).cure("see the compiler's errors above").run()?;
-    let hosts = host::Hosts::new(&toolchain.runtime, &paths::managed_output().join(APP))?;
+    cargo()
+        .args(["build", "--release", "--package", "mews"])
+        .cure("see the compiler's errors above")
+        .run()?;
+    let hosts = Hosts::new(&toolchain.runtime, &paths::managed_output().join(APP))?;
+    let (waiting, working): (Vec<Suite>, Vec<Suite>) = suites.into_iter().partition(|suite| suite.waits());
     let mut rows = Vec::new();
-    for suite in suites {
-        match suite {
-            Suite::Framing => {
-                for model in [Model::InProcess, Model::OutOfProcess] {
-                    rows.extend(framing::run(&hosts, model)?);
-                }
-            }
-            Suite::Tls => rows.extend(tls::run(&hosts)?),
-            Suite::Slow => {
-                for model in [Model::InProcess, Model::OutOfProcess] {
-                    rows.extend(slow::run(&hosts, model)?);
-                }
-            }
-            Suite::H2load => {
-                for model in [Model::InProcess, Model::OutOfProcess] {
-                    rows.extend(h2load::run(&hosts, model)?);
-                }
-            }
-            Suite::Autobahn => {
-                let suite = autobahn::install(&hosts)?;
-                for model in [Model::InProcess, Model::OutOfProcess] {
-                    rows.extend(autobahn::run(&hosts, &suite, model)?);
-                }
-            }
+    std::thread::scope(|scope| {
+        let hosts = &hosts;
+        // All are begun before the first is waited for.
+        let each: Vec<_> =
+            waiting.into_iter().map(|suite| scope.spawn(move || rows_of(suite, hosts))).collect();
+        for one in each {
+            rows.extend(one.join().map_err(|_| anyhow!("a suite has panicked"))?);
         }
+        anyhow::Ok(())
+    })?;
+    for suite in working {
+        rows.extend(rows_of(suite, &hosts));
     }
     let table = table(&rows);
     println!("{table}");
@@ -103,8 +103,43 @@ pub(crate) fn task(options: &Options) -> Result<()> {
 }
 
 const INTRODUCTION: &str = "# Conformance\n\n\
-    Written by `cargo xtask conformance --publish`; each tool comes from its Debian package, the driver of Autobahn's cases from PyPI. What the rows of the framing table are is in \
+    Written by one run of `cargo xtask conformance --publish`, with a release build. Each tool comes from its Debian package, SSLyze and the driver of Autobahn's cases from PyPI. What the rows of the framing table are is in \
     [its reference](reference/http-framing.md).\n\n";
+
+/// What came out of a suite; one that cannot be run has failed, and keeps the others' results from nobody.
+fn rows_of(suite: Suite, hosts: &Hosts) -> Vec<Row> {
+    let began = Instant::now();
+    let rows = run(suite, hosts).unwrap_or_else(|error| {
+        let result = format!("{error:#}").replace('\n', " ").replace('|', "/");
+        vec![Row { suite: "xtask", what: format!("{suite:?} could not be run"), result, passed: false }]
+    });
+    eprintln!("xtask: {suite:?} took {} s", began.elapsed().as_secs());
+    rows
+}
+
+/// One suite, in both models where it is about more than TLS.
+fn run(suite: Suite, hosts: &Hosts) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    match suite {
+        Suite::Tls => rows.extend(tls::run(hosts)?),
+        Suite::Autobahn => {
+            let program = autobahn::install(hosts)?;
+            for model in Model::BOTH {
+                rows.extend(autobahn::run(hosts, &program, model)?);
+            }
+        }
+        Suite::Framing | Suite::Slow | Suite::H2load => {
+            for model in Model::BOTH {
+                rows.extend(match suite {
+                    Suite::Framing => framing::run(hosts, model)?,
+                    Suite::Slow => slow::run(hosts, model)?,
+                    _ => h2load::run(hosts, model)?,
+                });
+            }
+        }
+    }
+    Ok(rows)
+}
 
 fn table(rows: &[Row]) -> String {
     let mut out = String::from("| suite | what was run | result | |\n| --- | --- | --- | --- |\n");

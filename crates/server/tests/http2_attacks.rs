@@ -229,6 +229,55 @@ fn header_compression_bombs() {
     siege.end();
 }
 
+/// Names of no length are not valid, and values of no length cost nothing to send: both are counted like others.
+#[test]
+fn header_fields_of_no_length() {
+    let siege = Siege::new(Limits::default());
+    let nameless = [block(&request("GET", "/hello")), [0; 3].repeat(10)].concat();
+    let mut client = http2::Client::connect(siege.address());
+    let (code, sent) = flood(&mut client, 100_000, |client, _| {
+        let id = client.take_id();
+        client.try_put(HEADERS, END_HEADERS | END_STREAM, id, &nameless)
+    });
+    assert!(calm(code) && sent < 100_000, "{code} after {sent}");
+    assert!(siege.stats().http2_calmed >= 1);
+    // A name that is remembered once, and then no more than a byte for each field.
+    let mut client = http2::Client::connect(siege.address());
+    let many = [block(&request("GET", "/hello")), vec![0x40, 1, b'x', 0], vec![0xbe; 15_000]].concat();
+    for _ in 0..50 {
+        let id = client.take_id();
+        client.put(HEADERS, END_HEADERS | END_STREAM, id, &many);
+        assert_eq!(client.on(id).fields[0], (":status".to_owned(), "431".to_owned()));
+    }
+    assert_eq!(siege.stats().rejected_fields, 50);
+    drop(client);
+    siege.end();
+}
+
+/// Windows that open by a byte at a time: each response comes in as many frames as it has bytes.
+#[test]
+fn responses_in_frames_of_one_byte() {
+    let siege = Siege::new(Limits::default());
+    let mut client = http2::Client::with_settings(siege.address(), &[(4, 0)]);
+    let streams: Vec<u32> = (0..100).map(|_| client.get("/stream?n=3000000")).collect();
+    for _ in 0..200 {
+        for &stream in &streams {
+            client.window(stream, 1);
+        }
+        for &stream in &streams {
+            let frame = client.find(|frame| frame.kind == DATA && frame.stream == stream);
+            assert_eq!(frame.payload.len(), 1);
+        }
+    }
+    for &stream in &streams {
+        client.reset(stream, CANCEL);
+    }
+    assert_eq!(client.fetch("/status?n=204").status, 204);
+    assert_eq!(siege.stats().http2_calmed, 0);
+    drop(client);
+    siege.end();
+}
+
 #[test]
 fn responses_that_are_asked_for_and_not_read() {
     let limits = Limits { write_timeout: Duration::from_millis(800), ..Limits::default() };

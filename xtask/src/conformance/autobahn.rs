@@ -1,9 +1,8 @@
 //! The cases of the Autobahn test suite against the app's WebSocket echo. The suite itself is a Python 2 program, which no
 //! distribution runs any more; `kosoku` drives its case files from Python 3.
 
-use super::Row;
 use super::host::{Hosts, Model, tool};
-use crate::command::Step;
+use super::{Row, python};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,35 +10,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// From PyPI, with the hash of its wheel for x86-64.
 const REQUIREMENT: &str = "kosoku==0.1.0 \
     --hash=sha256:a9b34e593defe29d931e346c88947b58a015495f09dd13643e4cc952c75602ac\n";
 const LIMIT: Duration = Duration::from_secs(1200);
 
-/// The suite, in an environment of its own.
 pub(super) fn install(hosts: &Hosts) -> Result<PathBuf> {
-    let folder = hosts.scratch.join("python");
-    Step::new("python3")
-        .args(["-m", "venv"])
-        .arg(&folder)
-        .cure("install your distribution's python3-venv")
-        .capture()?;
-    let list = hosts.scratch.join("requirements.txt");
-    std::fs::write(&list, REQUIREMENT).with_context(|| format!("cannot write {}", list.display()))?;
-    Step::new(folder.join("bin/pip"))
-        .args(["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"])
-        .arg(&list)
-        .cure("is PyPI reachable from here?")
-        .capture()?;
-    Ok(folder.join("bin/kosoku"))
+    python::install(hosts, "kosoku", REQUIREMENT)
 }
 
 pub(super) fn run(hosts: &Hosts, suite: &Path, model: Model) -> Result<Vec<Row>> {
     let host = hosts.start(model, &[])?;
-    // The other groups of compression repeat these with more and larger messages, which takes a debug build very long.
-    let groups: [(&str, &[&str], &str); 2] = [
-        ("framing, UTF-8, closing, sizes (1 to 10)", &["-x", "12.*", "-x", "13.*"], "/ws?whole"),
-        ("permessage-deflate (12.1, 13.1)", &["-i", "12.1.*", "-i", "13.1.*"], "/ws?whole&deflate"),
+    let groups = [
+        ("framing, UTF-8, closing, sizes (1 to 10)", uncompressed(), "/ws?whole"),
+        ("permessage-deflate, five kinds of content (12)", compressed(12, 5), "/ws?whole&deflate"),
+        (
+            "permessage-deflate, seven ways to agree on windows and contexts (13)",
+            compressed(13, 7),
+            "/ws?whole&deflate",
+        ),
     ];
     let mut rows = Vec::new();
     for (number, (name, cases, path)) in groups.into_iter().enumerate() {
@@ -54,6 +42,21 @@ pub(super) fn run(hosts: &Hosts, suite: &Path, model: Model) -> Result<Vec<Row>>
         rows.push(row(format!("{name}, {}", model.name()), &serde_json::from_str(&text)?));
     }
     Ok(rows)
+}
+
+fn uncompressed() -> Vec<String> {
+    ["-x", "12.*", "-x", "13.*"].map(str::to_owned).to_vec()
+}
+
+/// Of a chapter on compression the first section, and of each other one the cases with messages of up to 32 KiB, whole and
+/// fragmented: the larger ones repeat them with 128 MB each way, which takes long.
+fn compressed(chapter: u8, sections: u8) -> Vec<String> {
+    let first = format!("{chapter}.1.*");
+    let others = (2..=sections).flat_map(|section| {
+        let small = (1..=8).chain(11..=13);
+        small.map(move |case| format!("{chapter}.{section}.{case}"))
+    });
+    std::iter::once(first).chain(others).flat_map(|case| ["-i".to_owned(), case]).collect()
 }
 
 /// What the suite says of each case, counted. It calls what the protocol leaves open non-strict or informational.

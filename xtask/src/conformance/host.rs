@@ -5,6 +5,7 @@ use crate::dotnet::Dotnet;
 use crate::paths;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,8 @@ pub(super) enum Model {
 }
 
 impl Model {
+    pub(super) const BOTH: [Self; 2] = [Self::InProcess, Self::OutOfProcess];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::InProcess => "in-process",
@@ -50,6 +53,9 @@ pub(super) struct Host {
     pub(super) http: u16,
     pub(super) https: u16,
     log: PathBuf,
+    /// How many lines of the log have been looked at, and how often.
+    read: usize,
+    looks: usize,
 }
 
 impl Hosts {
@@ -69,7 +75,7 @@ impl Hosts {
             Step::new("openssl").args(words).current_dir(&self.scratch).capture()
         };
         openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 120 -subj /CN=conformance~authority -keyout ca.key -out ca.pem",
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 120 -subj /CN=conformance~authority -addext keyUsage=critical,keyCertSign,cRLSign -keyout ca.key -out ca.pem",
         )?;
         openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
@@ -87,7 +93,7 @@ impl Hosts {
         let (http, https) = (free_port()?, free_port()?);
         let log = self.scratch.join(format!("access-{http}.log"));
         let output = std::fs::File::create(self.scratch.join(format!("mews-{http}.log")))?;
-        let mut command = Command::new(paths::mews("debug"));
+        let mut command = Command::new(paths::mews("release"));
         command
             .arg("run")
             .arg(&self.app)
@@ -106,7 +112,7 @@ impl Hosts {
             .stdout(output.try_clone()?)
             .stderr(output);
         let child = command.spawn().context("cannot start mews")?;
-        let mut host = Host { child, http, https, log };
+        let mut host = Host { child, http, https, log, read: 0, looks: 0 };
         let until = Instant::now() + START_LIMIT;
         while !host.answers() {
             if Instant::now() > until || host.child.try_wait()?.is_some() {
@@ -120,27 +126,52 @@ impl Hosts {
 
 impl Host {
     fn answers(&self) -> bool {
-        use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.http)) else { return false };
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let mut answer = String::new();
-        asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200 ")
+        self.ask("/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
     }
 
-    /// What it has logged up to now: the path and the status of each request.
-    pub(super) fn seen(&self) -> Result<Vec<(String, u16)>> {
-        // Lines are written ten times a second.
+    fn ask(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.http))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// How many lines of the log say that the client was too slow.
+    pub(super) fn too_slow(&self) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.matches("\"Timer_MinBytesPerSecond\"").count()
+    }
+
+    /// What it has logged since the last look: the path and the status of each request.
+    pub(super) fn seen(&mut self) -> Result<Vec<(String, u16)>> {
+        // Lines are written after their answers, ten times a second, and after a message that was cut off when Mews has
+        // noticed: a request of our own is to come behind all of them.
         std::thread::sleep(Duration::from_millis(250));
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let mut seen = Vec::new();
-        for line in text.lines() {
-            let line: serde_json::Value = serde_json::from_str(line).context("a line of the access log")?;
-            let path = line["uri_stem"].as_str().unwrap_or_default().to_owned();
-            let status = line["status"].as_u64().and_then(|status| u16::try_from(status).ok());
-            seen.push((path, status.unwrap_or(0)));
+        self.looks += 1;
+        let mark = format!("/mark-{}", self.looks);
+        let until = Instant::now() + START_LIMIT;
+        self.ask(&mark).with_context(|| format!("mews does not answer {mark}"))?;
+        loop {
+            let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let mut seen = Vec::new();
+            for line in text.lines().skip(self.read).filter(|line| line.ends_with('}')) {
+                let line: serde_json::Value =
+                    serde_json::from_str(line).context("a line of the access log")?;
+                let path = line["uri_stem"].as_str().unwrap_or_default().to_owned();
+                if path == mark {
+                    self.read += seen.len() + 1;
+                    return Ok(seen);
+                }
+                let status = line["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+                seen.push((path, status.unwrap_or(0)));
+            }
+            if Instant::now() > until {
+                bail!("{} does not come to hold {mark}", self.log.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(seen)
     }
 }
 
