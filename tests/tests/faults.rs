@@ -316,28 +316,12 @@ fn an_address_that_is_shared_and_not_shared_any_more_loses_no_request() {
     host.stop();
 }
 
-/// The library that shows processes another time of day than the machine's, as the file says that is named in their
-/// environment. Clocks that cannot be set go on as they do.
-fn false_clock() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime"));
-    let found = folders.map(|folder| folder.join("libfaketimeMT.so.1")).find(|library| library.exists());
-    found.expect("the package faketime is installed")
-}
-
 #[test]
 fn clocks_that_are_set_end_nothing_and_replace_nothing() {
     let pool = "start = 'always'\nidle_timeout = '1h'\nping = { interval = '1s', response_limit = '5s' }\n\
                 recycle = { age = '2h' }\nrapid_fail = { failures = 1, window = '1m' }\n";
     let config = site("shop", 1, InProcess) + "[pool.shop]\n" + pool;
-    let builder = TestHost::configured(&config).with_app("shop", "Minimal");
-    let clock = builder.folder().join("clock");
-    fs::write(&clock, "+0").unwrap();
-    let host = builder
-        .env("LD_PRELOAD", false_clock().to_str().unwrap())
-        .env("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap())
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .start();
+    let host = TestHost::configured(&config).with_app("shop", "Minimal").false_clock("+0").start();
     // As the host's log has it.
     let day = || {
         let lines = host.stderr().len();

@@ -5,7 +5,7 @@
 use e2e::{Model, PATIENCE, Request, TestHost, proc, site, under_constant_load, wait};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 fn pid(pid: &serde_json::Value) -> u32 {
     u32::try_from(pid.as_u64().expect("a process runs")).unwrap()
@@ -147,24 +147,26 @@ fn app_offline_is_served_and_the_out_of_process_app_stopped() {
     goes_offline(Model::OutOfProcess);
 }
 
+const ROUNDS: u32 = 30;
+
 fn comes_and_goes(model: Model) {
     let host = TestHost::configured(&one(model, "start = 'always'")).with_app("shop", "Minimal").start();
     let file = host.folder().join("shop/app_offline.htm");
     let seen = std::cell::Cell::new(0);
-    for round in 0..100 {
+    for round in 0..ROUNDS {
         fs::write(&file, format!("round {round}")).unwrap();
         let response = host.get_at(0, "/");
         assert!(matches!(response.status, 200 | 503), "{response:?}");
         seen.set(seen.get() + usize::from(response.status == 503));
         // At times the app gets as far as being stopped, at times it is only a flicker.
-        if round % 20 == 0 {
+        if round % 10 == 0 {
             host.wait_state("shop", "offline");
         }
         fs::remove_file(&file).unwrap();
         let response = host.get_at(0, "/");
         assert!(matches!(response.status, 200 | 503), "{response:?}");
     }
-    eprintln!("{} of 100 were seen", seen.get());
+    eprintln!("{} of {ROUNDS} were seen", seen.get());
     wait::until_true("the app", PATIENCE, || host.get_at(0, "/").status == 200);
     wait::until_true("one worker", PATIENCE, || host.workers().len() == 1);
     host.stop();
@@ -237,14 +239,15 @@ fn fifty_sites_that_nobody_visits_cost_next_to_nothing() {
 fn the_time_of_day_replaces_a_worker_in_local_time() {
     // Far from UTC, and not by whole hours.
     let zone = "Asia/Kathmandu";
-    let next =
-        std::process::Command::new("date").args(["-d", "+1 minute", "+%H:%M"]).env("TZ", zone).output();
+    // The host begins 20 s before a minute is over, whenever the test does.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let ahead = (100 - now % 60) % 60;
+    let minute = format!("@{}", now + ahead + 60);
+    let next = std::process::Command::new("date").args(["-d", &minute, "+%H:%M"]).env("TZ", zone).output();
     let next = String::from_utf8(next.unwrap().stdout).unwrap();
     let pool = format!("start = 'always'\nrecycle = {{ at = ['{}'] }}", next.trim());
-    let host = TestHost::configured(&one(Model::InProcess, &pool))
-        .with_app("shop", "Minimal")
-        .env("TZ", zone)
-        .start();
+    let builder = TestHost::configured(&one(Model::InProcess, &pool)).with_app("shop", "Minimal");
+    let host = builder.env("TZ", zone).false_clock(&format!("+{ahead}s")).start();
     wait::until_true("the time", Duration::from_secs(90), || host.status("shop")["recycles"] == 1);
     assert_eq!(host.status("shop")["last_recycle"]["cause"], format!("it is {}", next.trim()));
     host.stop();

@@ -31,10 +31,13 @@ pub(crate) fn task(options: &Options) -> Result<()> {
             .run_within(MANAGED_LIMIT)?;
     }
     let mcp = mcp::prepare()?;
-    cargo().args(["build", "--package", "mews"]).cure("see the compiler's errors above").run()?;
+    // With the whole workspace, whose features are those that the tests are built with: nothing is compiled twice.
+    let named = names_package(&options.arguments);
+    let what: &[&str] = if named { &["--package", "mews"] } else { &["--workspace"] };
+    cargo().arg("build").args(what).cure("see the compiler's errors above").run()?;
     cargo()
         .arg("test")
-        .args((!names_package(&options.arguments)).then_some("--workspace"))
+        .args((!named).then_some("--workspace"))
         .args(&options.arguments)
         .envs(&dotnet)
         .env("MEWS_TEST_DOTNET_ROOT", &toolchain.runtime.root)

@@ -122,6 +122,28 @@ impl HostBuilder {
         self
     }
 
+    /// Shows the host and its children another time of day, so much from the machine's; the file `clock` of the folder may
+    /// be changed later. Clocks that cannot be set go on as they do.
+    ///
+    /// # Panics
+    /// The package `faketime` is not installed.
+    #[must_use]
+    pub fn false_clock(self, offset: &str) -> Self {
+        let mut folders = fs::read_dir("/usr/lib").expect("/usr/lib can be read").flatten();
+        let library = folders.find_map(|folder| {
+            let library = folder.path().join("faketime/libfaketimeMT.so.1");
+            library.exists().then_some(library)
+        });
+        let library = library.expect("the package faketime is installed");
+        let builder = self.file("clock", offset);
+        let clock = builder.folder.join("clock");
+        builder
+            .env("LD_PRELOAD", library.to_str().expect("a plain path"))
+            .env("FAKETIME_TIMESTAMP_FILE", clock.to_str().expect("the temporary folder has a plain name"))
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
     /// Leaves out an environment variable that the harness sets.
     #[must_use]
     pub fn no_env(mut self, name: &str) -> Self {
