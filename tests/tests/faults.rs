@@ -6,7 +6,6 @@
 use e2e::{Client, Model, Outcome, PATIENCE, Request, TestHost, proc, site, under_constant_load, wait};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use std::fs;
-use std::path::PathBuf;
 
 use Model::{InProcess, OutOfProcess};
 

@@ -22,9 +22,13 @@ pub(super) fn run(hosts: &Hosts, suite: &Path, model: Model) -> Result<Vec<Row>>
     let host = hosts.start(model, &[])?;
     let groups = [
         ("framing, UTF-8, closing, sizes (1 to 10)", uncompressed(), "/ws?whole"),
-        ("permessage-deflate, five kinds of content (12)", compressed(12, 5), "/ws?whole&deflate"),
         (
-            "permessage-deflate, seven ways to agree on windows and contexts (13)",
+            "permessage-deflate, five kinds of content (12; but for the first, up to 32 KiB)",
+            compressed(12, 5),
+            "/ws?whole&deflate",
+        ),
+        (
+            "permessage-deflate, seven ways to agree on windows and contexts (13; but for the first, up to 32 KiB)",
             compressed(13, 7),
             "/ws?whole&deflate",
         ),

@@ -52,9 +52,11 @@ fn one(hosts: &Hosts, model: Model, (name, options, path): Attack) -> Result<Row
 /// `too_slow` is how many connections Mews says to have reset: who reads a byte now and then does not notice in time.
 fn judged(what: String, output: &str, too_slow: usize) -> Row {
     let (up, looks) = (output.matches("YES").count(), output.matches("service available:").count());
-    let second = output.rsplit("Test ended on ").next().and_then(|rest| rest.split_whitespace().next());
-    let end = match second {
-        Some(second) if output.contains(GIVEN_UP) => format!("all were gone by the {second} second"),
+    // "Test ended on 9th second"
+    let ended = output.rsplit("Test ended on ").next().and_then(|rest| rest.split_whitespace().next());
+    let ended = ended.map(|nth| nth.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()));
+    let end = match ended {
+        Some(seconds) if output.contains(GIVEN_UP) => format!("all were gone after {seconds} s"),
         _ => format!("{too_slow} were reset"),
     };
     let given_up = output.contains(GIVEN_UP) || too_slow >= CONNECTIONS;
@@ -76,7 +78,7 @@ mod tests {
         let row = |output: &str, too_slow| judged(String::new(), output, too_slow);
         let good = row(&output("YES", GIVEN_UP), 0);
         assert!(
-            good.passed && good.result.ends_with("2 of 2 looks; all were gone by the 9th second"),
+            good.passed && good.result.ends_with("2 of 2 looks; all were gone after 9 s"),
             "{}",
             good.result
         );
