@@ -16,13 +16,13 @@ fn one(model: Model, pool: &str) -> String {
 }
 
 fn rests(model: Model) {
-    let host = TestHost::configured(&one(model, "idle_timeout = '2s'")).with_app("shop", "Minimal").serve();
+    let host = TestHost::configured(&one(model, "idle_timeout = '1s'")).with_app("shop", "Minimal").serve();
     for _ in 0..2 {
         assert_eq!(host.state("shop"), "idle");
         assert_eq!(host.get_at(0, "/").status, 200);
         assert_eq!(host.state("shop"), "running");
         // A request in progress is no rest, however long it takes.
-        assert_eq!(host.get_at(0, "/slow?ms=3000").text(), "waited 3000");
+        assert_eq!(host.get_at(0, "/slow?ms=2000").text(), "waited 2000");
         host.wait_state("shop", "idle");
         wait::until_true("the worker's end", PATIENCE, || host.servers().is_empty());
     }
@@ -78,7 +78,7 @@ fn busy_is_not_hung() {
     let before = host.status("shop")["pid"].clone();
     let mut blocked: Vec<_> = (0..8).map(|_| host.client_at(0)).collect();
     for client in &mut blocked {
-        client.send(&Request::get("/block?ms=5000").bytes()).unwrap();
+        client.send(&Request::get("/block?ms=4000").bytes()).unwrap();
     }
     for client in &mut blocked {
         assert_eq!(client.response("GET").unwrap().status, 200);
@@ -107,8 +107,8 @@ fn a_pool_that_fails_too_often_is_disabled_until_it_is_started_or_mended() {
 }
 
 fn goes_offline(model: Model) {
-    let host =
-        TestHost::configured(&one(model, "start = 'always'")).with_app("shop", "Minimal").any_log().start();
+    let pool = "start = 'always'\nshutdown_time_limit = '2s'";
+    let host = TestHost::configured(&one(model, pool)).with_app("shop", "Minimal").any_log().start();
     let file = host.folder().join("shop/app_offline.htm");
     assert_eq!(host.get_at(0, "/").status, 200);
     let mut kept = host.client_at(0);
