@@ -91,12 +91,13 @@ pub(crate) fn invalid_host() -> PageHandler {
     page.with_reason("Bad Request").closing()
 }
 
-/// The answer to a request whose host is not that for which its connection was secured.
+/// The answer to a request whose host is not that for which its connection was made.
 pub(crate) fn misdirected() -> PageHandler {
     PageHandler::new(&Page {
         status: 421,
         title: "Misdirected Request".to_owned(),
-        cause: "This connection was secured with the certificate of another site.".to_owned(),
+        cause: "This connection was made for another host: this one has another certificate, or is not served over HTTP/2."
+            .to_owned(),
         cure: "Send the request over a connection of its own, as browsers do by themselves.".to_owned(),
         ..Page::default()
     })

@@ -128,14 +128,14 @@ const PARTS: [Element; 8] = [
         number("maxBandwidth", 0, UINT, "4294967295", "Bytes per second.")
             .instead("Bandwidth is not limited: use traffic control of the machine (tc)."),
         number("maxConnections", 0, UINT, "4294967295", "Connections at a time.")
-            .instead("Connections are limited for the whole host, not for a site."),
+            .instead("Set connections in the limits of a mews.toml; here only open files limit them."),
         Attribute::new(
             "connectionTimeout",
             Kind::TimeSpan { most: UINT },
             Some("00:02:00"),
             "How long a connection may be silent.",
         )
-        .instead("The host's own limit counts."),
+        .instead("Set keep_alive_timeout in the limits of a mews.toml; here it is 130 seconds."),
         number("maxUrlSegments", 0, 16_383, "32", "Parts of a path.")
             .instead("Paths are limited by maxUrl of requestFiltering."),
     ]),
