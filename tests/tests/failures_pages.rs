@@ -268,3 +268,32 @@ fn a_page_is_for_every_method() {
         host.stop();
     }
 }
+
+/// Sites of one pool whose first application cannot be started: each is reached over https as it wants to be.
+#[test]
+fn a_page_for_several_sites_leads_to_https_where_the_site_does() {
+    let site = |name: &str, more: &str| {
+        format!(
+            "[[site]]\nname = '{name}'\nbindings = [{{ url = 'http://127.0.0.1:0', host = '{name}.test' }}]\n{more}\
+             [[site.application]]\npath = '/'\nphysical_path = '{name}'\npool = 'both'\nhosting_model = 'OutOfProcess'\n"
+        )
+    };
+    let text = [
+        site("a", "https_redirect = 'permanent'\nhttps_port = 443\n"),
+        site("b", ""),
+        "[pool.both]\n".to_owned(),
+    ]
+    .concat();
+    let host = TestHost::configured(&text)
+        .with_app("a", "Minimal")
+        .with_app("b", "Minimal")
+        .file("a/web.config", "<configuration><system.webServer><aspNetCore /></configuration>")
+        .any_log()
+        .serve();
+    let ask = |name: &str| host.client_at(0).request(&Request::get("/x").header("Host", name)).unwrap();
+    let led = ask("a.test");
+    assert_eq!((led.status, led.header("Location")), (308, Some("https://a.test/x")), "{}", host.story());
+    let shown = ask("b.test");
+    assert_eq!((shown.status, shown.header("Location")), (500, None), "{shown:?}\n{}", host.story());
+    host.stop();
+}

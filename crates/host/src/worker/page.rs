@@ -47,11 +47,11 @@ pub(crate) fn run(
     let applications = move |page: &PageSpec| -> Vec<Application> {
         reached.iter().map(|application| application.with_handler(handler(page))).collect()
     };
-    let sites = Sites::serve(&server, applications(page), &place, control);
-    let show = move |page: &PageSpec| match (&sites, applications(page).first()) {
-        (Some(sites), _) => sites.replace(applications(page)),
-        (None, Some(only)) => shown.set_application(only.clone()),
-        (None, None) => {}
+    let sites = Sites::serve(&server, Vec::new(), &place, control);
+    let show = move |page: &PageSpec| match &sites {
+        Some(sites) => sites.replace(applications(page)),
+        // There is one.
+        None => applications(page).into_iter().for_each(|only| shown.set_application(only)),
     };
     show(page);
     control.on_page(show);
