@@ -11,20 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::tls::{Authority, start_tls_as, tls_fixture};
-use common::{App, Client, Fixture, PATIENCE, eventually};
-use mews_model::metrics::Snapshot;
+use common::{App, Client, Fixture, PATIENCE, eventually, hits};
 use mews_server::tls::{Tls, TlsMaterial};
-use mews_server::{Http2Limits, Limits, MinDataRate, Server, ServerConfig};
+use mews_server::{Http2Limits, Limits, MinDataRate, ServerConfig};
 use socket2::{Domain, Socket, Type};
-
-/// How often a limit was met, by the name that it has in metrics.
-fn hits(server: &Server, limit: &str) -> u64 {
-    let mut snapshot = Snapshot::default();
-    server.fill(&mut snapshot);
-    let text = snapshot.text();
-    let line = format!("mews_limit_hits_total{{limit=\"{limit}\"}} ");
-    text.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
-}
 
 fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)

@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mews_model::metrics::Snapshot;
 use mews_server::{Handler, Http2, Limits, Listener, Server, ServerConfig};
 
 pub(crate) use app::{App, Event, pattern};
@@ -84,4 +85,13 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "did not happen in time: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// How often a limit was met, by the name that it has in metrics.
+pub(crate) fn hits(server: &Server, limit: &str) -> u64 {
+    let mut snapshot = Snapshot::default();
+    server.fill(&mut snapshot);
+    let text = snapshot.text();
+    let line = format!("mews_limit_hits_total{{limit=\"{limit}\"}} ");
+    text.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
 }
