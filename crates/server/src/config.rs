@@ -17,6 +17,10 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// Called first thing on every thread that may enter the handler.
     pub thread_start: Arc<dyn Fn() + Send + Sync>,
+    /// Enters what handlers run in and returns, as soon as it lets the thread in: a runtime with a garbage collector holds up
+    /// all of them at times, and then no thread is taken for stuck in a handler. Called on a thread of its own, which has
+    /// called `thread_start`. `None`: there is nothing of that kind.
+    pub enter: Option<Arc<dyn Fn() + Send + Sync>>,
     /// How long an I/O thread may be inside one task before another takes its shard over.
     pub stall_after: Duration,
     /// Most threads the server may have, watchdog excluded.
@@ -49,6 +53,7 @@ impl Default for ServerConfig {
             io_threads: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
             thread_start: Arc::new(|| {}),
+            enter: None,
             stall_after: Duration::from_millis(2),
             max_threads: 512,
             response_headers: Vec::new(),

@@ -215,7 +215,13 @@ impl Server {
         let shards =
             (0..count).map(|index| Shard::new(index, signal.clone())).collect::<io::Result<Vec<_>>>()?;
         let threads = Threads::new(config.thread_start, config.max_threads, count);
-        let watchdog = Watchdog::start(signal.clone(), shards.clone(), threads.clone(), config.stall_after)?;
+        let watchdog = Watchdog::start(
+            signal.clone(),
+            shards.clone(),
+            threads.clone(),
+            config.stall_after,
+            config.enter,
+        )?;
         for shard in &shards {
             threads.drive(shard.clone(), 0);
         }

@@ -47,6 +47,11 @@ impl Callbacks {
         unsafe { (self.on_body_ready)(context, handle) }
     }
 
+    /// Enters the managed side, where there is nothing to do, and returns.
+    pub(crate) fn nothing(&self) {
+        self.body_ready(0, 0);
+    }
+
     /// The response window has room.
     pub(crate) fn writable(&self, context: isize, handle: u64) {
         // SAFETY: as for `body_ready`.

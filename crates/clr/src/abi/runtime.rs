@@ -194,6 +194,14 @@ impl<E: Exchange> Runtime<E> {
         }
     }
 
+    /// Enters the managed side and returns. While the runtime holds up all threads, as for a garbage collection, this takes
+    /// until it lets them go on. On a thread that has been prepared as for [`Runtime::dispatch`].
+    pub fn visit(&self) {
+        if let Some(callbacks) = self.callbacks.get() {
+            callbacks.nothing();
+        }
+    }
+
     /// Asks the application to stop. `false` if its server has not started: there is nobody to ask yet.
     pub fn stop(&self) -> bool {
         let Some(callbacks) = self.callbacks.get() else { return false };

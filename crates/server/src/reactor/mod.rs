@@ -9,6 +9,7 @@
 
 mod io;
 mod job;
+mod probe;
 mod shard;
 mod suspicion;
 mod task;

@@ -49,12 +49,14 @@ pub(super) struct Suspicion {
     since_off: Option<(Instant, Duration)>,
     /// How long it had run when it was last found off the processors.
     off: Option<Duration>,
+    /// Of the question whether the handlers' runtime lets threads in, asked when it was found off and had run for so long.
+    ticket: (Duration, Option<u64>),
 }
 
 impl Suspicion {
     /// Nothing is held against it.
     pub(super) fn new(now: Instant) -> Self {
-        Self { turn: 0, since: now, first: None, since_off: None, off: None }
+        Self { turn: 0, since: now, first: None, since_off: None, off: None, ticket: (Duration::ZERO, None) }
     }
 
     /// Whether it was in the same job at the last sample.
@@ -68,7 +70,15 @@ impl Suspicion {
 
     /// Whether it is stuck: off the processors at two looks, without having run between them, and in the job for
     /// `stall_after`; off for [`MANY_WAITS`] times that within the job, all in all; or running for [`PATIENCE`] times that.
-    pub(super) fn is_confirmed(&mut self, look: Look, now: Instant, stall_after: Duration) -> bool {
+    /// Time in which the handlers' runtime lets nobody in does not count; `let_in` tells whether it has let in somebody since
+    /// it was first asked with a ticket.
+    pub(super) fn is_confirmed(
+        &mut self,
+        look: Look,
+        now: Instant,
+        stall_after: Duration,
+        let_in: impl Fn(&mut Option<u64>) -> bool,
+    ) -> bool {
         let is_late = now.duration_since(self.since) >= stall_after;
         match look {
             Look::Runnable(ran) => {
@@ -77,6 +87,15 @@ impl Suspicion {
             }
             Look::Off { ran, queued } => {
                 self.first.get_or_insert(ran);
+                if self.ticket.0 != ran {
+                    self.ticket = (ran, None);
+                }
+                let is_asked = self.ticket.1.is_some();
+                if !let_in(&mut self.ticket.1) && is_asked {
+                    self.since_off = None;
+                    self.off = None;
+                    return false;
+                }
                 let (since, busy) = *self.since_off.get_or_insert((now, ran + queued));
                 let waited = now.duration_since(since).saturating_sub((ran + queued).saturating_sub(busy));
                 let again = self.off.replace(ran) == Some(ran);
@@ -95,13 +114,21 @@ mod tests {
 
     /// Whether looks a millisecond apart, of one job, confirm it; and at which one.
     fn confirmed(looks: &[Look]) -> Option<usize> {
+        confirmed_while(looks, |_| true)
+    }
+
+    /// The same, while threads are let in at some looks only.
+    fn confirmed_while(looks: &[Look], is_open: impl Fn(usize) -> bool) -> Option<usize> {
         let begun = Instant::now();
         let mut suspicion = Suspicion::new(begun);
         assert!(!suspicion.is_same(1, begun));
         looks.iter().enumerate().position(|(at, &look)| {
             let now = begun + Duration::from_millis(1 + at as u64);
             assert!(suspicion.is_same(1, now));
-            suspicion.is_confirmed(look, now, STALL)
+            suspicion.is_confirmed(look, now, STALL, |ticket| {
+                let asked = *ticket.get_or_insert(at as u64);
+                (asked as usize..=at).any(&is_open)
+            })
         })
     }
 
@@ -118,6 +145,19 @@ mod tests {
         assert_eq!(confirmed(&[off(500, 0); 9]), Some(1));
         let late = [Look::Runnable(us(500)), Look::Runnable(us(900)), off(950, 0), off(950, 0)];
         assert_eq!(confirmed(&late), Some(3));
+    }
+
+    #[test]
+    fn whom_the_runtime_holds_up_is_not_stuck() {
+        // Off at nine looks, and nobody is let in before the tenth.
+        let held_up: Vec<Look> = [off(500, 0); 9].into_iter().chain([off(600, 100); 9]).collect();
+        assert_eq!(confirmed_while(&held_up[..10], |at| at >= 9), None);
+        // Still blocked after that.
+        assert_eq!(confirmed_while(&held_up, |at| at >= 9), Some(10));
+        assert_eq!(confirmed_while(&[off(500, 0); 99], |at| at >= 9), Some(10));
+        // Let in for a moment, and off again for each look: it adds up only while the runtime is open.
+        let looks: Vec<Look> = (0..100).map(|at| off(at * 100, at * 100)).collect();
+        assert_eq!(confirmed_while(&looks, |_| true), Some(13));
     }
 
     #[test]
@@ -153,9 +193,9 @@ mod tests {
         let now = Instant::now();
         let mut suspicion = Suspicion::new(now);
         assert!(!suspicion.is_same(3, now) && suspicion.is_same(3, now));
-        assert!(!suspicion.is_confirmed(off(1, 0), now, STALL));
+        assert!(!suspicion.is_confirmed(off(1, 0), now, STALL, |_| true));
         assert!(!suspicion.is_same(5, now));
-        assert!(!suspicion.is_confirmed(off(1, 0), now + STALL, STALL));
+        assert!(!suspicion.is_confirmed(off(1, 0), now + STALL, STALL, |_| true));
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Threads {
         })
     }
 
+    /// What each thread does first.
+    pub(super) fn thread_start(&self) -> Arc<dyn Fn() + Send + Sync> {
+        self.start.clone()
+    }
+
     /// Has a thread drive the shard.
     pub(crate) fn drive(self: &Arc<Self>, shard: Arc<Shard>, turn: u64) {
         let mut state = lock(&self.state);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use super::probe::{Enter, Probe};
 use super::shard::Shard;
 use super::suspicion::{Look, Suspicion};
 use super::threads::Threads;
@@ -59,8 +60,10 @@ impl Watchdog {
         shards: Vec<Arc<Shard>>,
         threads: Arc<Threads>,
         stall_after: Duration,
+        enter: Option<Enter>,
     ) -> io::Result<Self> {
-        let watch = Watch { signal: signal.clone(), shards, threads, stall_after };
+        let probe = enter.map(|enter| Probe::start(threads.thread_start(), enter)).transpose()?;
+        let watch = Watch { signal: signal.clone(), shards, threads, stall_after, probe };
         let thread = thread::Builder::new().name("mews-watchdog".into()).spawn(move || watch.run())?;
         *lock(&signal.thread) = Some(thread.thread().clone());
         // It may have parked before its handle was known here.
@@ -83,6 +86,7 @@ struct Watch {
     shards: Vec<Arc<Shard>>,
     threads: Arc<Threads>,
     stall_after: Duration,
+    probe: Option<Probe>,
 }
 
 impl Watch {
@@ -93,12 +97,13 @@ impl Watch {
         while !self.signal.stopping.load(Ordering::SeqCst) {
             let mut awake = false;
             let now = Instant::now();
+            let let_in = |ticket: &mut _| self.probe.as_ref().is_none_or(|probe| probe.let_in(ticket));
             for (shard, suspicion) in self.shards.iter().zip(&mut suspicions) {
                 awake |= !shard.is_sleeping();
                 let turn = shard.turn();
                 if turn % 2 == 1
                     && suspicion.is_same(turn, now)
-                    && suspicion.is_confirmed(Look::at(shard.driver()), now, self.stall_after)
+                    && suspicion.is_confirmed(Look::at(shard.driver()), now, self.stall_after, let_in)
                 {
                     self.replace(shard, turn);
                 }

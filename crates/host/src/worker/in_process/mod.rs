@@ -125,6 +125,7 @@ fn serve(
                 );
             }
         }),
+        enter: Some(Arc::new(|| runtime.visit())),
         ..ServerConfig::default()
     };
     if let Some(threads) = app.io_threads {
