@@ -36,6 +36,12 @@ pub trait Handler: Send + Sync + 'static {
         let _ = exchange;
     }
 
+    /// [`Handler::run`] will not be called for this exchange: nothing can be answered any more. Lets go of what
+    /// [`Handler::prepare`] has kept of it. Must not block.
+    fn discarded(&self, exchange: &Exchange) {
+        let _ = exchange;
+    }
+
     /// How to choose the thread that calls [`Handler::run`].
     fn dispatch_hint(&self) -> DispatchHint {
         DispatchHint::Learn

@@ -3,7 +3,7 @@
 mod common;
 
 use common::http2::{self, *};
-use common::{Client as Http1, Event, Fixture, PATIENCE, pattern, tls};
+use common::{Client as Http1, Event, Fixture, PATIENCE, eventually, pattern, tls};
 use mews_server::tls::{Tls, TlsMaterial};
 use mews_server::{BodyError, Gone, Http2, Limits, ServerConfig};
 use std::sync::Arc;
@@ -236,6 +236,36 @@ fn the_client_resets_a_stream() {
     fixture.app.event_matching(|event| *event == Event::Wrote(Err(Gone)));
     fixture.app.finish_kept(b"too late");
     assert_eq!(client.fetch("/hello").text(), "hello");
+}
+
+/// The handler has prepared them, and is told when it will not be called: it has no other way to know.
+#[test]
+fn requests_that_are_given_up_at_once_are_run_or_discarded() {
+    let fixture = Fixture::http2(Limits::default());
+    let known = || fixture.app.begun() + fixture.app.discarded();
+    // What comes with one read is looked at before the first of it is run.
+    let mut client = connect(&fixture);
+    let mut bytes = Vec::new();
+    for _ in 0..50 {
+        let id = client.take_id();
+        bytes.extend(frame(HEADERS, END_HEADERS, id, &block(&request("POST", "/keep"))));
+        bytes.extend(frame(RST_STREAM, 0, id, &CANCEL.to_be_bytes()));
+    }
+    client.send(&bytes);
+    eventually("all are accounted for", || known() == 50);
+    assert!(fixture.app.discarded() > 0);
+    // The same when it is the connection that ends.
+    let mut client = connect(&fixture);
+    let mut bytes = Vec::new();
+    for _ in 0..50 {
+        let id = client.take_id();
+        bytes.extend(frame(HEADERS, END_HEADERS, id, &block(&request("POST", "/keep"))));
+    }
+    bytes.extend(frame(WINDOW_UPDATE, 0, 0, &[0; 4]));
+    client.send(&bytes);
+    client.go_away();
+    eventually("all are accounted for", || known() == 100);
+    fixture.app.finish_kept(b"");
 }
 
 #[test]

@@ -287,6 +287,12 @@ impl Handler for AuthenticationHandler {
         }
     }
 
+    fn discarded(&self, exchange: &Exchange) {
+        if self.shared.is_inner(exchange) {
+            self.shared.inner.discarded(exchange);
+        }
+    }
+
     fn dispatch_hint(&self) -> DispatchHint {
         self.shared.inner.dispatch_hint()
     }

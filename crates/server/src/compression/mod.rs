@@ -75,6 +75,10 @@ impl Handler for CompressionHandler {
         self.inner.aborted(exchange);
     }
 
+    fn discarded(&self, exchange: &Exchange) {
+        self.inner.discarded(exchange);
+    }
+
     fn dispatch_hint(&self) -> DispatchHint {
         self.inner.dispatch_hint()
     }

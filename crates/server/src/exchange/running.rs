@@ -42,6 +42,8 @@ impl Exchange {
         if carried!(self, is_open(self.seq)) {
             self.entered.store(clock::coarse_ms(), Ordering::Release);
             run(self);
+        } else {
+            self.discard();
         }
     }
 
@@ -55,10 +57,17 @@ impl Exchange {
                     "the handler panicked; an unfinished response becomes 500 or a reset"
                 );
             }
+        } else {
+            self.discard();
         }
         if !self.deferred.load(Ordering::Acquire) {
             self.entered.store(RETURNED, Ordering::Release);
         }
+    }
+
+    /// The handler will not be called for what it has prepared.
+    pub(crate) fn discard(&self) {
+        self.handler().discarded(self);
     }
 
     /// Tells the handler that the client is gone, unless it knows or the response is complete. `false`:

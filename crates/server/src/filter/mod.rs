@@ -167,6 +167,12 @@ impl Handler for FilterHandler {
         }
     }
 
+    fn discarded(&self, exchange: &Exchange) {
+        if exchange.attachment::<Answered>().is_none() {
+            self.inner.discarded(exchange);
+        }
+    }
+
     fn dispatch_hint(&self) -> DispatchHint {
         self.inner.dispatch_hint()
     }

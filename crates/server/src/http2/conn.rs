@@ -277,7 +277,9 @@ impl Connection {
             for exchange in lost {
                 exchange.notify_closed();
             }
-            drop(runs);
+            for run in runs {
+                run.exchange.discard();
+            }
         }
     }
 

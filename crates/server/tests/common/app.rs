@@ -65,6 +65,7 @@ pub(crate) struct App {
     received: Mutex<Receiver<Event>>,
     kept: Mutex<Vec<Arc<Exchange>>>,
     begun: AtomicUsize,
+    discarded: AtomicUsize,
 }
 
 impl Default for App {
@@ -76,6 +77,7 @@ impl Default for App {
             received: Mutex::new(received),
             kept: Mutex::default(),
             begun: AtomicUsize::new(0),
+            discarded: AtomicUsize::new(0),
         }
     }
 }
@@ -159,6 +161,11 @@ impl App {
     /// Requests whose handler has been entered.
     pub(crate) fn begun(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
+    }
+
+    /// How many exchanges were prepared and then given up without having been run.
+    pub(crate) fn discarded(&self) -> usize {
+        self.discarded.load(Ordering::Relaxed)
     }
 
     pub(crate) fn kept(&self) -> usize {
@@ -376,6 +383,10 @@ impl Handler for App {
         if let Some(request) = self.request(exchange) {
             request.set(|flags| flags.writable = true);
         }
+    }
+
+    fn discarded(&self, _: &Exchange) {
+        self.discarded.fetch_add(1, Ordering::Relaxed);
     }
 
     fn aborted(&self, exchange: &Exchange) {

@@ -87,6 +87,11 @@ impl Handler for InProcessHandler {
     fn aborted(&self, exchange: &ServerExchange) {
         self.runtime.aborted(exchange.tag());
     }
+
+    fn discarded(&self, exchange: &ServerExchange) {
+        // The slot holds the exchange, and nobody else will give it back.
+        self.runtime.discard(exchange.tag());
+    }
 }
 
 fn flags(head: &RequestHead<'_>) -> u8 {
