@@ -18,7 +18,9 @@ fn a_body_that_the_app_leaves_is_skipped() {
     let response =
         client.request(&Request::post("/nowhere", "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
     assert_eq!(response.status, 404);
-    assert_eq!(client.get("/request/1").unwrap().json()["connectionId"], first);
+    let last = client.get("/request/1").unwrap().json();
+    // Which of its connections an app with a process of its own sees depends on who asks at the same time.
+    assert!(MODEL.is_out_of_process() || last["connectionId"] == first, "{last}");
 }
 
 #[test]
