@@ -7,9 +7,6 @@ use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How many tests of a program run at a time, for each processor: most of what the end-to-end tests do is waiting.
-const TESTS_PER_PROCESSOR: usize = 2;
-
 /// The managed tests take seconds; what takes longer hangs.
 const MANAGED_LIMIT: Duration = Duration::from_secs(300);
 
@@ -47,19 +44,8 @@ pub(crate) fn task(options: &Options) -> Result<()> {
         .env("MEWS_TEST_APPS", paths::managed_output())
         .env("MEWS_TEST_MCP", mcp)
         .env("MEWS_TEST_BINARY", paths::mews("debug"))
-        .envs(&threads())
         .cure("the errors or failed tests are listed above")
         .run()
-}
-
-/// How many threads the test programs use, unless that has been said already.
-fn threads() -> Vec<(String, String)> {
-    const NAME: &str = "RUST_TEST_THREADS";
-    if std::env::var_os(NAME).is_some() {
-        return Vec::new();
-    }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    vec![(NAME.to_owned(), (processors * TESTS_PER_PROCESSOR).to_string())]
 }
 
 /// Whether cargo is told which packages to test.
