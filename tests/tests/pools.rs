@@ -148,7 +148,7 @@ fn app_offline_is_served_and_the_out_of_process_app_stopped() {
     goes_offline(Model::OutOfProcess);
 }
 
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 100;
 
 fn comes_and_goes(model: Model) {
     let host = TestHost::configured(&one(model, "start = 'always'")).with_app("shop", "Minimal").start();
