@@ -73,10 +73,9 @@ fn much_output_holds_nothing_up_and_its_end_is_shown() {
             // All of it is passed on.
             let all = |line: &str| line.len() == printed && line.bytes().all(|byte| byte == b'a');
             let streams = [host.stdout(), host.stderr()];
-            assert!(
-                streams.iter().any(|stream| stream.lines().iter().any(|line| all(line))),
-                "{mode} {model:?}"
-            );
+            let passed_on =
+                || streams.iter().any(|stream| stream.lines().iter().any(|line| all(line))).then_some(());
+            assert!(wait::poll(PATIENCE, passed_on).is_some(), "{mode} {model:?}");
             host.stop();
         }
     }

@@ -106,7 +106,7 @@ pub struct Limits {
     pub write_window: usize,
     /// Unread request body bytes swallowed after a response to keep the connection.
     pub drain_body: u64,
-    /// How long that may take.
+    /// Longest wait for the next of them; they may come no slower than those of a body that is read.
     pub drain_timeout: Duration,
     /// Most open connections; more wait in the kernel's queue. 0 = unlimited.
     pub max_connections: usize,
@@ -209,7 +209,7 @@ impl Default for Limits {
             min_response_rate: MinDataRate::default(),
             body_window: 64 * 1024,
             write_window: 64 * 1024,
-            drain_body: 64 * 1024,
+            drain_body: 30_000_000,
             drain_timeout: Duration::from_secs(5),
             max_connections: 0,
             max_connections_per_address: 0,

@@ -152,6 +152,11 @@ fn refusals_are_answered_in_the_form_asked_for() {
     let head = ask(address, "HEAD /web.config HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(head.status, 404);
     assert_eq!(head.header("Content-Length").unwrap().parse::<usize>().unwrap(), page.body.len());
+    // It is said at once that a body is too much to be swallowed.
+    for (length, due) in [(30_000_000, None), (30_000_001, Some("close"))] {
+        let head = format!("POST /web.config HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(ask(address, &head).header("Connection"), due, "{length}");
+    }
     assert_eq!(get(address, "/fine?1234567890").text().lines().next(), Some("GET /fine?1234567890"));
     drop(server);
 }

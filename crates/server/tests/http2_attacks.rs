@@ -327,7 +327,7 @@ fn heads_that_are_asked_for_and_not_read() {
     };
     let siege = Siege::new(limits);
     let mut client = http2::Client::connect(siege.address());
-    client.stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    client.stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let head = block(&request("GET", "/status?n=204"));
     let mut sent = 0_u32;
     while sent < 3_000_000 {

@@ -37,7 +37,7 @@ fn the_defaults() {
         min_response_rate: MinDataRate { bytes_per_second: 240, grace: Duration::from_secs(5) },
         body_window: 64 * 1024,
         write_window: 64 * 1024,
-        drain_body: 64 * 1024,
+        drain_body: 30_000_000,
         drain_timeout: Duration::from_secs(5),
         max_connections: 0,
         max_connections_per_address: 0,

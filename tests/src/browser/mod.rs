@@ -9,9 +9,9 @@ mod tab;
 
 pub use tab::{Scheme, Tab};
 
-use crate::{PATIENCE, wait};
+use crate::{PATIENCE, Realm, wait};
 use devtools::DevTools;
-use process::Process;
+use process::{Process, Ticket};
 use serde_json::{Value, json};
 use std::fs;
 use std::ops::Deref;
@@ -25,6 +25,8 @@ pub struct Browser {
     process: Process,
     tools: Mutex<DevTools>,
     port: u16,
+    /// Tabs are the user's own, since others never use a ticket.
+    signs_in: bool,
     tabs: AtomicU64,
     scratch: tempfile::TempDir,
 }
@@ -35,11 +37,26 @@ impl Browser {
     /// # Panics
     /// It is not installed, or does not come to run.
     pub fn start() -> Self {
+        Self::launch(None)
+    }
+
+    /// Starts one that signs in at `localhost` with a user's ticket; `cache` is what [`Realm::sign_in`] gave. It takes any
+    /// certificate.
+    ///
+    /// # Panics
+    /// It is not installed, or does not come to run.
+    pub fn signing_in(realm: &Realm, cache: &str) -> Self {
+        let mut environment = realm.environment();
+        environment.push(("KRB5CCNAME", cache.to_owned()));
+        Self::launch(Some(&Ticket { environment }))
+    }
+
+    fn launch(signing_in: Option<&Ticket>) -> Self {
         let scratch = tempfile::Builder::new()
             .prefix("mews-e2e-browser-")
             .tempdir()
             .expect("a temporary folder can be made");
-        let mut process = Process::start(scratch.path());
+        let mut process = Process::start(scratch.path(), signing_in);
         // Chromium writes the file once it listens: the port, and the path of the browser's own end point.
         let file = process.profile().join("DevToolsActivePort");
         let found = wait::poll(PATIENCE, || {
@@ -50,26 +67,29 @@ impl Browser {
         });
         let Some((port, path)) = found else { panic!("Chromium does not listen\n{}", process.story()) };
         let tools = Mutex::new(DevTools::connect(port, &path));
-        Self { process, tools, port, tabs: AtomicU64::new(0), scratch }
+        Self { process, tools, port, signs_in: signing_in.is_some(), tabs: AtomicU64::new(0), scratch }
     }
 
-    /// An empty page in a context of its own: it shares neither cookies nor connections with other tabs.
+    /// An empty page in a context of its own: it shares neither cookies nor connections with other tabs, unless the browser
+    /// signs in.
     ///
     /// # Panics
     /// Chromium does not open it.
     pub fn tab(&self) -> Tab<'_> {
-        let context = self.call("Target.createBrowserContext", json!({}));
-        let context = context["browserContextId"].as_str().expect("a context has an id").to_owned();
+        let context = (!self.signs_in).then(|| {
+            let context = self.call("Target.createBrowserContext", json!({}));
+            context["browserContextId"].as_str().expect("a context has an id").to_owned()
+        });
         let number = self.tabs.fetch_add(1, Ordering::Relaxed);
         let downloads = self.scratch.path().join(format!("downloads-{number}"));
         fs::create_dir(&downloads).expect("the temporary folder is writable");
         self.call(
             "Browser.setDownloadBehavior",
-            json!({"behavior": "allow", "browserContextId": context, "downloadPath": downloads}),
+            within(context.as_deref(), json!({"behavior": "allow", "downloadPath": downloads})),
         );
         let target = self.call(
             "Target.createTarget",
-            json!({"url": "about:blank", "browserContextId": context, "newWindow": true}),
+            within(context.as_deref(), json!({"url": "about:blank", "newWindow": true})),
         );
         let target = target["targetId"].as_str().expect("a page has an id");
         let tools = DevTools::connect(self.port, &format!("/devtools/page/{target}"));
@@ -115,6 +135,14 @@ impl Browser {
         scratch.close().expect("the temporary folder can be removed");
         assert!(!folder.exists(), "{} is left", folder.display());
     }
+}
+
+/// Parameters of a command that is about a context; without one, about the user's own.
+fn within(context: Option<&str>, mut parameters: Value) -> Value {
+    if let Some(context) = context {
+        parameters["browserContextId"] = json!(context);
+    }
+    parameters
 }
 
 /// One browser for the tests of a file. The last test that holds it stops it.

@@ -2,6 +2,7 @@
 
 use crate::{Capture, PATIENCE, proc, wait};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,12 @@ const FLAGS: [&str; 17] = [
     "--no-proxy-server",
 ];
 
+/// A user's ticket.
+pub(super) struct Ticket {
+    /// Variables that tell where it is, and of its realm.
+    pub(super) environment: Vec<(&'static str, String)>,
+}
+
 pub(super) struct Process {
     child: Child,
     guard: Child,
@@ -44,9 +51,13 @@ impl Process {
     ///
     /// # Panics
     /// It is not installed.
-    pub(super) fn start(folder: &Path) -> Self {
+    pub(super) fn start(folder: &Path, signing_in: Option<&Ticket>) -> Self {
         let profile = folder.join("profile");
-        let Some(mut child) = PROGRAMS.iter().find_map(|program| spawn(program, folder, &profile)) else {
+        if signing_in.is_some() {
+            expect_negotiate(&profile);
+        }
+        let spawn = |program: &&str| spawn(program, folder, &profile, signing_in);
+        let Some(mut child) = PROGRAMS.iter().find_map(spawn) else {
             panic!(
                 "no Chromium is on PATH (looked for {PROGRAMS:?}). Run `cargo xtask test`, which installs it."
             )
@@ -108,15 +119,29 @@ impl Drop for Process {
     }
 }
 
+/// Chromium keeps the system's GSSAPI out of its network process until a server has asked for `Negotiate` in an earlier run,
+/// which it remembers here.
+fn expect_negotiate(profile: &Path) {
+    fs::create_dir_all(profile).expect("the temporary folder is writable");
+    let state = r#"{"net":{"received_http_auth_negotiate_headers":true}}"#;
+    fs::write(profile.join("Local State"), state).expect("the temporary folder is writable");
+}
+
 /// `None` when there is no such program.
-fn spawn(program: &str, folder: &Path, profile: &Path) -> Option<Child> {
+fn spawn(program: &str, folder: &Path, profile: &Path, signing_in: Option<&Ticket>) -> Option<Child> {
     let mut command = Command::new(program);
-    command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display())).arg("about:blank");
+    command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display()));
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
     command.env("HOME", folder).env("TMPDIR", folder).env("LANG", "C.UTF-8").current_dir(folder);
+    if let Some(ticket) = signing_in {
+        // The certificate that the host makes for itself is signed by nobody.
+        command.args(["--auth-server-allowlist=localhost", "--ignore-certificate-errors"]);
+        command.envs(ticket.environment.clone());
+    }
+    command.arg("about:blank");
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     match command.spawn() {
         Ok(child) => Some(child),

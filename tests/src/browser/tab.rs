@@ -22,12 +22,17 @@ pub struct Tab<'a> {
     browser: &'a Browser,
     tools: RefCell<DevTools>,
     complaints: RefCell<Vec<String>>,
-    context: String,
+    context: Option<String>,
     downloads: PathBuf,
 }
 
 impl<'a> Tab<'a> {
-    pub(super) fn new(browser: &'a Browser, tools: DevTools, context: String, downloads: PathBuf) -> Self {
+    pub(super) fn new(
+        browser: &'a Browser,
+        tools: DevTools,
+        context: Option<String>,
+        downloads: PathBuf,
+    ) -> Self {
         let complaints = RefCell::default();
         let tab = Self { browser, tools: tools.into(), complaints, context, downloads };
         for domain in ["Page", "Runtime", "Log", "DOM"] {
@@ -221,7 +226,9 @@ impl Drop for Tab<'_> {
             let shown = shown.as_str().unwrap_or("(nothing)").to_owned();
             eprintln!("---- the page\n{shown}\n---- its complaints\n{:#?}", self.complaints.borrow());
         }
-        self.browser.dispose(&self.context);
+        if let Some(context) = &self.context {
+            self.browser.dispose(context);
+        }
     }
 }
 

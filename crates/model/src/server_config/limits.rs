@@ -63,7 +63,7 @@ impl Default for ConnectionLimits {
             stall_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
             handshakes: 4096,
-            unread_body: 64 * 1024,
+            unread_body: 30_000_000,
             http2_streams: 100,
             http2_resets: 100,
             http2_errors: 20,

@@ -254,6 +254,14 @@ impl Exchange {
         self.application.max_request_body()
     }
 
+    /// Whether a body of this length may be left unread without its connection ending.
+    pub(crate) fn swallows(&self, length: u64) -> bool {
+        match &self.transport {
+            Transport::Http1(conn) => conn.swallows(length),
+            Transport::Http2(_) => true,
+        }
+    }
+
     /// Whom the request is for.
     pub(crate) fn application(&self) -> &Application {
         &self.application

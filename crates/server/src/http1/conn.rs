@@ -73,6 +73,11 @@ impl Conn {
         (!self.info.several).then_some(&self.state)
     }
 
+    /// Whether a request body of this length may be left unread without the connection ending.
+    pub(crate) fn swallows(&self, length: u64) -> bool {
+        length <= self.server.limits().drain_body
+    }
+
     /// The threads that may run handlers.
     pub(crate) fn threads(&self) -> &Arc<Threads> {
         self.server.threads()

@@ -16,19 +16,36 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes swallowed in that time.
 const LINGER_BYTES: usize = 1 << 20;
 
+/// How often an unread body is read from in one turn.
+const DRAIN_READS: usize = 16;
+
 /// A TLS record: the fatal alert `protocol_version`.
 const PROTOCOL_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
 impl Http1 {
-    pub(super) fn drain(&mut self, until: u64, mut left: u64) -> Next {
+    /// Swallows what is left of a request's body: its sender may have to send all of it again on this very connection, to
+    /// sign in.
+    pub(super) fn drain(&mut self, mut until: u64, mut left: u64) -> Next {
         self.uncork();
         let conn = &self.conn;
-        let mut scratch = [0; 4096];
+        let limits = conn.server.limits();
+        let mut scratch = [0; 16 * 1024];
         let mut input = lock(&conn.input);
-        loop {
-            match input.read(&conn.wire, &conn.io, conn.server.limits(), &mut scratch) {
-                Ok(BodyRead::Data(count)) if left >= count as u64 => left -= count as u64,
-                Ok(BodyRead::WouldBlock) if clock::coarse_ms() < until && !conn.io.broken() => break,
+        for _ in 0..DRAIN_READS {
+            match input.read(&conn.wire, &conn.io, limits, &mut scratch) {
+                Ok(BodyRead::Data(count)) if left >= count as u64 => {
+                    left -= count as u64;
+                    until = clock::deadline(limits.drain_timeout);
+                }
+                Ok(BodyRead::WouldBlock) if clock::coarse_ms() < until && !conn.io.broken() => {
+                    input.take_want();
+                    drop(input);
+                    let mut output = lock(&conn.output);
+                    output.pump(&conn.wire, conn.env(), conn.io.take_writable());
+                    conn.io.set_deadline(until);
+                    self.stage = Stage::Drain { until, left };
+                    return Next::Wait;
+                }
                 Ok(BodyRead::End) => {
                     self.buffer = input.take_buffer();
                     self.stage = Stage::Head;
@@ -41,12 +58,9 @@ impl Http1 {
                 }
             }
         }
-        input.take_want();
-        drop(input);
-        let mut output = lock(&conn.output);
-        output.pump(&conn.wire, conn.env(), conn.io.take_writable());
-        conn.io.set_deadline(until);
+        // Others have their turn.
         self.stage = Stage::Drain { until, left };
+        conn.io.wake();
         Next::Wait
     }
 

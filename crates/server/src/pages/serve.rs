@@ -11,6 +11,8 @@ use crate::headers::{HeaderBlock, HeaderBlockRef, known};
 
 /// In the exchange's tag, beside the form: the client is on this machine.
 const LOCAL: u64 = 1 << 8;
+/// The request's body is more than is swallowed, so that the connection ends with the answer.
+const CLOSE: u64 = 1 << 9;
 
 struct Rendered {
     headers: HeaderBlock,
@@ -131,7 +133,7 @@ impl PageHandler {
             Answer::Fixed(rendered) => return rendered,
         };
         let forms = local.as_ref().filter(|_| tag & LOCAL != 0).unwrap_or(all);
-        let form = Form::ALL.iter().position(|form| *form as u64 == tag & !LOCAL).unwrap_or(0);
+        let form = Form::ALL.iter().position(|form| *form as u64 == tag & !(LOCAL | CLOSE)).unwrap_or(0);
         &forms.0[form]
     }
 }
@@ -144,7 +146,11 @@ impl Handler for PageHandler {
     fn prepare(&self, head: &RequestHead<'_>, exchange: &Arc<Exchange>) {
         let local =
             exchange.connection().remote.is_some_and(|remote| remote.ip().to_canonical().is_loopback());
-        exchange.set_tag(Form::of(head.headers) as u64 | if local { LOCAL } else { 0 });
+        let mut length = head.headers.iter().filter(|header| header.known == known::CONTENT_LENGTH);
+        let length = length.next().and_then(|header| str::from_utf8(header.value).ok()?.parse().ok());
+        let close = length.is_some_and(|length: u64| !exchange.swallows(length));
+        let facts = [(local, LOCAL), (close, CLOSE)].into_iter().filter(|(is, _)| *is).map(|(_, bit)| bit);
+        exchange.set_tag(facts.fold(Form::of(head.headers) as u64, |tag, bit| tag | bit));
     }
 
     fn run(&self, exchange: &Arc<Exchange>) {
@@ -155,7 +161,7 @@ impl Handler for PageHandler {
             reason: &self.reason,
             headers: rendered.headers.as_ref(),
             content_length: Some(rendered.body.len() as u64),
-            close: self.close,
+            close: self.close || exchange.tag() & CLOSE != 0,
         };
         // A client that is gone needs no page.
         let _ = exchange.finish(Some(&head), &rendered.body, HeaderBlockRef::EMPTY);

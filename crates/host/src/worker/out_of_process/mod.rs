@@ -36,7 +36,7 @@ use crate::control::{Ending, Hosted, ProcessSpec, WorkerMessage};
 use crate::edge::Edge;
 
 /// Idle connections that are kept for each process and I/O thread.
-const IDLE_CONNECTIONS: usize = 128;
+const IDLE_CONNECTIONS: usize = 1024;
 /// How long each of them is kept: less than Kestrel keeps its end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Once the processes have ended, connections have this long to take what was answered: longer than the server waits

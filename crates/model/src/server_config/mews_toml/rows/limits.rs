@@ -75,8 +75,8 @@ pub(in super::super) const LIMITS: &[Row<ConnectionLimits>] = &[
     row(
         "unread_body",
         number(0, UINT, |limits, n| limits.unread_body = n.value),
-        Text("65536"),
-        "Bytes of a request body that are swallowed when its response did not need them; above it the connection is closed.",
+        Text("30000000"),
+        "Bytes of a request body that are swallowed when its response did not need them, as that of a browser that is told to sign in first; above it the connection is closed, and after 5 seconds without any.",
     ),
     row(
         "http2_streams",
