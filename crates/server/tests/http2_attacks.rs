@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::http2::{self, *};
-use common::{Fixture, eventually};
+use common::{Fixture, PATIENCE, eventually};
 use mews_server::{Http2Limits, Limits, Stats};
 
 /// What the whole test process may grow by during an attack. The attackers are part of it.
