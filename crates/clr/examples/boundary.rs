@@ -131,6 +131,8 @@ impl Exchange for Sink {
         Upgrade::NotAllowed
     }
 
+    fn traced(&self, _: [u8; 32]) {}
+
     fn abort(&self) {
         self.take(&[]);
         self.end();

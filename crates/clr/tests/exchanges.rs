@@ -22,6 +22,7 @@ fn exchanges_keep_the_contract() {
     bodies_and_trailers(&world);
     windows_and_files(&world);
     heads_and_upgrades(&world);
+    traces(&world);
     aborts_by_the_app(&world);
     aborts_by_the_client(&world);
     a_release_waits_for_calls(&world);
@@ -302,6 +303,28 @@ fn heads_and_upgrades(world: &World) {
     assert_eq!(body_write(world, handle, 0, b"raw"), 3);
     assert_eq!(complete(world, handle, 0, 1), 0);
     assert_eq!(fake.see(|seen| (seen.upgraded, seen.heads, seen.body.clone())), (true, 1, b"raw".to_vec()));
+}
+
+fn traces(world: &World) {
+    const ID: [u8; 32] = *b"0af7651916cd43dd8448eb211c80319c";
+    let begin = |raw: &RawExchange| {
+        for (part, digits) in raw.trace.iter().zip(ID.chunks_exact(8)) {
+            part.store(u64::from_ne_bytes(digits.try_into().unwrap()), SeqCst);
+        }
+    };
+    let at_once = Fake::default();
+    assert_eq!(hooked(world, &at_once, 0, begin).1, Dispatched::Completed);
+    assert_eq!(at_once.see(|seen| seen.traces), [Some(ID), None], "with the response");
+    let later = Fake::default();
+    let (handle, how) = hooked(world, &later, 1, begin);
+    assert_eq!(how, Dispatched::Pending);
+    assert_eq!(later.see(|seen| seen.traces), [None, Some(ID)], "before it");
+    assert_eq!(complete(world, handle, 0, 1), 0);
+    assert_eq!(later.see(|seen| seen.traces), [Some(ID); 2]);
+    // The slot forgets it.
+    let other = Fake::default();
+    assert_eq!(hooked(world, &other, 0, |_| {}).1, Dispatched::Completed);
+    assert_eq!(other.see(|seen| seen.traces), [None; 2]);
 }
 
 fn aborts_by_the_app(world: &World) {

@@ -23,6 +23,7 @@ pub struct Application {
     /// It does, on this connection.
     redirects: bool,
     accounting: Arc<Accounting>,
+    tells_traces: bool,
 }
 
 impl Application {
@@ -36,6 +37,7 @@ impl Application {
             redirect: None,
             redirects: false,
             accounting: Arc::default(),
+            tells_traces: false,
         }
     }
 
@@ -76,6 +78,14 @@ impl Application {
         self
     }
 
+    /// With a handler that says which trace it begins for a request ([`Exchange::set_trace`](crate::Exchange::set_trace)), rather
+    /// than being told of one.
+    #[must_use]
+    pub fn telling_traces(mut self) -> Self {
+        self.tells_traces = true;
+        self
+    }
+
     /// The same with somebody else who answers.
     #[must_use]
     pub fn with_handler(&self, handler: Arc<dyn Handler>) -> Self {
@@ -99,6 +109,10 @@ impl Application {
 
     pub(crate) fn accounting(&self) -> &Arc<Accounting> {
         &self.accounting
+    }
+
+    pub(crate) fn tells_traces(&self) -> bool {
+        self.tells_traces
     }
 
     /// As it answers on this connection.

@@ -54,7 +54,7 @@ mod sync;
 mod thread_stat;
 pub mod tls;
 
-pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink};
+pub use access::{AccessLog, Accounting, FileError, RotatingFile, Sink, TraceId};
 pub use application::{Application, Router};
 pub use authentication::{AuthenticationHandler, AuthenticationOptions, Authority};
 pub use compression::CompressionHandler;

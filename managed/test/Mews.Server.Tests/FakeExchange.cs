@@ -37,6 +37,8 @@ internal sealed unsafe partial class FakeExchange
 
     internal RawExchange* Raw { get; }
 
+    internal string Trace => Encoding.ASCII.GetString(Raw->trace, 32);
+
     internal uint Index { get; }
 
     internal uint Generation { get; private set; }
@@ -145,7 +147,8 @@ internal sealed unsafe partial class FakeExchange
         raw->content_length = request.ContentLength ?? (request.Chunked || !hasBody ? -1 : request.Body?.Length ?? -1);
         raw->version = request.Version;
         raw->request_flags = (byte)((hasBody ? RequestFlags.HasBody : 0) | (request.Chunked ? RequestFlags.Chunked : 0)
-            | (request.Trailers ? RequestFlags.ResponseTrailers : 0));
+            | (request.Trailers ? RequestFlags.ResponseTrailers : 0) | (request.AsksForTrace ? RequestFlags.AsksForTrace : 0));
+        new Span<byte>(raw->trace, 32).Clear();
         raw->parse_start_ns = 1000 + (long)requestId;
         raw->parse_end_ns = 2000 + (long)requestId;
         raw->dispatch_ns = 3000 + (long)requestId;

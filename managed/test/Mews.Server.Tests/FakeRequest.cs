@@ -20,6 +20,7 @@ internal sealed class FakeRequest
     /// <summary>Whether bytes come later although the request has no body: those of an upgraded connection.</summary>
     internal bool UpgradeLater;
     internal bool Tls;
+    internal bool AsksForTrace;
     internal List<KeyValuePair<string, string>> RequestTrailers = new();
 
     internal FakeRequest Header(string name, string value)

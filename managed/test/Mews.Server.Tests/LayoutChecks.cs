@@ -17,7 +17,7 @@ internal static class LayoutChecks
             foreach (string expected in new[]
             {
                 "HostTable size 104", "ManagedCallbacks size 56", "HostInfo size 120", "RawHeader size 24", "RawConnection size 120",
-                "RawExchange.user_len 164", "RawExchange.user 168", "RawExchange size 176", "HostTable.info 8", "HostTable.upgrade 96", "ManagedCallbacks.on_drained 48",
+                "RawExchange.user_len 164", "RawExchange.user 168", "RawExchange size 208", "HostTable.info 8", "HostTable.upgrade 96", "ManagedCallbacks.on_drained 48",
                 "HostInfo.physical_path_len 80", "HostInfo.site_id 112", "RawHeader.known 22", "RawConnection.local_address 32",
                 "RawConnection.client_certificate_len 84", "RawExchange.handle 0", "RawExchange.version 106", "RawExchange.head 112",
                 "RawExchange.trailers_at 156", "RawExchange.response_flags 160",

@@ -1,5 +1,6 @@
 // The request line, the connection and the server variables as apps see them.
 
+using System.Diagnostics;
 using System.Net;
 using System.Security.Authentication;
 using System.Threading.Tasks;
@@ -40,6 +41,27 @@ internal static class RequestChecks
                 return Task.CompletedTask;
             },
             new FakeRequest { Target = "/a%20b?q=%20" }));
+        checks.Add("request: its trace is told where the log asks", async () =>
+        {
+            using ActivityListener listener = new()
+            {
+                ShouldListenTo = static source => source.Name == "Microsoft.AspNetCore",
+                Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.PropagationData,
+            };
+            ActivitySource.AddActivityListener(listener);
+            foreach (bool asks in new[] { true, false })
+            {
+                string? begun = null;
+                FakeExchange exchange = await TestSite.AssertAsync(
+                    context =>
+                    {
+                        begun = Activity.Current!.TraceId.ToHexString();
+                        return Task.CompletedTask;
+                    },
+                    new FakeRequest { AsksForTrace = asks });
+                Check.Equal(asks ? begun! : new string('\0', 32), exchange.Trace, "trace");
+            }
+        });
         checks.Add("request: protocols and odd targets", async () =>
         {
             foreach ((byte version, string name) in new[] { ((byte)10, "HTTP/1.0"), ((byte)20, "HTTP/2"), ((byte)30, "HTTP/3") })

@@ -32,6 +32,9 @@ pub trait Exchange: Send + Sync + Clone + 'static {
     /// ways.
     fn upgrade(&self, head: &Head<'_>) -> Upgrade;
 
+    /// The application has begun the trace of this id and goes on elsewhere. The response's head tells it again.
+    fn traced(&self, trace: [u8; 32]);
+
     /// Resets the connection. Ignored once the response is complete, and the second time.
     fn abort(&self);
 
@@ -92,6 +95,8 @@ pub struct Head<'a> {
     pub close: bool,
     /// Whether the body is to be sent as it is, and not compressed.
     pub as_is: bool,
+    /// The id of the trace that the application has begun, as 32 hexadecimal digits; not validated here.
+    pub trace: Option<[u8; 32]>,
 }
 
 /// Answer to [`Exchange::read_body`].

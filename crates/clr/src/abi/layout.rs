@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicI64, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 /// The version of the table that this build speaks.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What managed code calls. Lives as long as the process.
 #[repr(C)]
@@ -176,6 +176,7 @@ pub struct RawExchange {
     pub response_flags: AtomicU32,
     pub user_len: AtomicU32,
     pub user: AtomicPtr<u8>,
+    pub trace: [AtomicU64; 4],
 }
 
 /// Checks every offset when compiling, and prints the same rows for the comparison with the managed side.
@@ -227,12 +228,12 @@ rows! {
         tls_protocol 54 tls_cipher_suite 56 scope_id 60 sni 64 client_certificate 72 sni_len 80
         client_certificate_len 84 tls_leg1_start_ns 88 tls_leg1_end_ns 96 tls_leg2_start_ns 104 tls_leg2_end_ns 112
     }
-    "RawExchange" RawExchange, size 176 {
+    "RawExchange" RawExchange, size 208 {
         handle 0 context 8 request_id 16 connection 24 method 32 target 40 headers 48 request_trailers 56
         content_length 64 parse_start_ns 72 parse_end_ns 80 dispatch_ns 88 target_len 96 header_count 100
         request_trailer_count 102 method_len 104 version 106 request_flags 107 head 112 block 120
         response_content_length 128 head_cap 136 head_len 140 block_cap 144 block_len 148 status 152
-        reason_len 154 trailers_at 156 response_flags 160 user_len 164 user 168
+        reason_len 154 trailers_at 156 response_flags 160 user_len 164 user 168 trace 176
     }
 }
 
@@ -249,7 +250,8 @@ mod tests {
             "RawExchange.handle 0",
             "RawExchange.response_flags 160",
             "RawExchange.user 168",
-            "RawExchange size 176",
+            "RawExchange.trace 176",
+            "RawExchange size 208",
             "HostTable.upgrade 96",
             "HostInfo.site_id 112",
         ] {

@@ -37,6 +37,15 @@ const NO_HEADER: RawHeader = RawHeader {
     reserved: 0,
 };
 
+/// The trace that managed code has begun, if it says so.
+pub(crate) fn trace(raw: &RawExchange) -> Option<[u8; 32]> {
+    let mut digits = [0; 32];
+    for (part, digits) in raw.trace.iter().zip(digits.chunks_exact_mut(8)) {
+        digits.copy_from_slice(&part.load(Relaxed).to_ne_bytes());
+    }
+    (digits[0] != 0).then_some(digits)
+}
+
 /// All areas of one slot. Empty until the slot is first used.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -151,6 +160,9 @@ impl Memory {
         raw.reason_len.store(0, Relaxed);
         raw.trailers_at.store(0, Relaxed);
         raw.response_flags.store(0, Relaxed);
+        for part in &raw.trace {
+            part.store(0, Relaxed);
+        }
     }
 
     /// Makes the head area at least `needed` bytes; `false` if that is over the limit.
@@ -190,7 +202,7 @@ impl Memory {
         let flags = raw.response_flags.load(Relaxed);
         let (close, as_is) = (flags & response_flags::CLOSE != 0, flags & response_flags::AS_IS != 0);
         let content_length = u64::try_from(length).ok();
-        let head = Head { status, reason, headers, content_length, close, as_is };
+        let head = Head { status, reason, headers, content_length, close, as_is, trace: trace(raw) };
         Some(Response { head, block, trailers })
     }
 

@@ -18,6 +18,8 @@ pub mod request_flags {
     pub const UPGRADE: u8 = 16;
     /// An extended CONNECT of HTTP/2 with the protocol `websocket`, which may be accepted as an upgrade.
     pub const EXTENDED_CONNECT: u8 = 32;
+    /// The host asks which trace the application begins.
+    pub const TRACE: u8 = 64;
 }
 
 /// One request. `headers` is walked twice: once to measure, once to copy.

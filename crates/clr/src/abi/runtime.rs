@@ -11,6 +11,7 @@ use super::callbacks::Callbacks;
 use super::exchange::{Closing, Exchange, Host, Report};
 use super::info::HostInfo;
 use super::layout::{HostTable, RawExchange};
+use super::memory::trace;
 use super::request::{Header, OpenError, Request};
 use super::slot::{AbortNotice, Slot, State, index_of};
 use super::slots::Slots;
@@ -119,7 +120,11 @@ impl<E: Exchange> Runtime<E> {
                 if let Some(mut state) = slot.current(handle) {
                     state.attached = true;
                     let owed = abort_owed(&mut state, &slot.raw);
+                    let traced = state.exchange.clone().zip(trace(&slot.raw));
                     drop(state);
+                    if let Some((exchange, trace)) = traced {
+                        exchange.traced(trace);
+                    }
                     if let Some(context) = owed {
                         callbacks.abort(context, handle);
                     }

@@ -35,6 +35,8 @@ pub struct Seen {
     pub upgraded: bool,
     pub files: Vec<(u64, u64)>,
     pub reset: Option<i64>,
+    /// Those that heads told, and those that came before.
+    pub traces: [Option<[u8; 32]>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +77,7 @@ impl Fake {
             seen.heads += 1;
             seen.status = Some(head.status);
             seen.headers = head.headers.to_vec();
+            seen.traces[0] = head.trace;
         }
         let result = change(&mut seen);
         self.0.changed.notify_all();
@@ -138,6 +141,10 @@ impl Exchange for Fake {
     fn upgrade(&self, head: &Head<'_>) -> Upgrade {
         self.change(Some(head), |seen| seen.upgraded = true);
         Upgrade::Done
+    }
+
+    fn traced(&self, trace: [u8; 32]) {
+        self.change(None, |seen| seen.traces[1] = Some(trace));
     }
 
     fn abort(&self) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::record::{Record, Words};
 use super::tally::{self, Counted};
-use super::{Accounting, Cause, Ending, Trace};
+use super::{Accounting, Cause, Ending, TraceId, Traced};
 use crate::application::Application;
 use crate::clock;
 use crate::handler::{ConnectionInfo, RequestHead};
@@ -28,7 +28,9 @@ pub(crate) struct Account {
     /// As it is counted.
     method: u8,
     version: u8,
-    trace: Option<Trace>,
+    trace: OnceLock<TraceId>,
+    /// The app is to say which trace it begins.
+    asks_for_trace: bool,
     spoken: Spoken,
     sub_status: AtomicU16,
     user: OnceLock<Box<str>>,
@@ -43,7 +45,7 @@ impl Account {
         info: &ConnectionInfo,
         head: &RequestHead<'_>,
         length: usize,
-        trace: Option<Trace>,
+        traced: &Traced,
     ) -> Arc<Self> {
         let spoken = if application.accounting().log().is_some() {
             let find = |number| head.headers.iter().find(|header| header.known == number);
@@ -66,7 +68,8 @@ impl Account {
             start_ns: head.parse_start_ns,
             method: tally::method(head.method),
             version: head.version,
-            trace,
+            trace: traced.trace().map_or_else(OnceLock::new, |trace| OnceLock::from(trace.id())),
+            asks_for_trace: traced.is_apps(),
             spoken,
             sub_status: AtomicU16::new(0),
             user: OnceLock::new(),
@@ -77,6 +80,18 @@ impl Account {
 
     pub(crate) fn set_sub_status(&self, sub_status: u16) {
         self.sub_status.store(sub_status, Ordering::Relaxed);
+    }
+
+    /// Whether [`Self::set_trace`] is of use.
+    pub(crate) fn asks_for_trace(&self) -> bool {
+        self.asks_for_trace
+    }
+
+    /// The trace that the app has begun. Only the first is kept, and one that came with the request stays.
+    pub(crate) fn set_trace(&self, trace: TraceId) {
+        if trace.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            let _ = self.trace.set(trace);
+        }
     }
 
     /// The user that the request is made as. Only the first is kept.
@@ -116,7 +131,7 @@ impl Account {
             sent,
             received,
             duration_ns,
-            trace: self.trace.as_ref().map_or(b"", Trace::id),
+            trace: self.trace.get().map_or(b"", |trace| trace),
             reason: ending.reason(),
         });
     }

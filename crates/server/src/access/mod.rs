@@ -30,4 +30,5 @@ pub use log::{AccessLog, Sink};
 
 pub(crate) use account::{Account, Unserved};
 pub(crate) use ending::{Cause, Ending};
-pub(crate) use trace::Trace;
+pub use trace::TraceId;
+pub(crate) use trace::{Trace, Traced};

@@ -1,5 +1,6 @@
-//! The trace context of a request: <https://www.w3.org/TR/trace-context/>. A client's is taken as it is; for a request
-//! without one, one is made, so that the log, the app and what the app calls can name it alike.
+//! The trace context of a request: <https://www.w3.org/TR/trace-context/>. A client's is taken as it is. For a request
+//! without one, an app in this process begins a trace and tells which; for another app one is made, so that the log, the
+//! app and what the app calls can name it alike.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -17,23 +18,34 @@ const TRACE: std::ops::Range<usize> = 3..35;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trace([u8; LENGTH]);
 
+/// The id of a trace: 32 hexadecimal digits in lower case.
+pub type TraceId = [u8; 32];
+
 /// The trace context of one request.
 pub(crate) enum Traced {
     /// Nobody asks.
     Not,
-    /// It came with the request.
+    /// It came with the request, and could be read or not.
     Sent(Option<Trace>),
+    /// The app begins one.
+    Apps,
     /// It is to be added to the request.
     Made(Trace),
 }
 
 impl Traced {
+    /// The trace, as far as it is known before the app runs.
     pub(crate) fn trace(&self) -> Option<Trace> {
         match self {
-            Self::Not => None,
+            Self::Not | Self::Apps => None,
             Self::Sent(trace) => *trace,
             Self::Made(trace) => Some(*trace),
         }
+    }
+
+    /// Whether the app is to say which trace it has begun.
+    pub(crate) fn is_apps(&self) -> bool {
+        matches!(self, Self::Apps)
     }
 
     /// The request's fields, with what is to be added.
@@ -54,6 +66,7 @@ impl Trace {
         }
         match head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(NAME)) {
             Some(sent) => Traced::Sent(Self::parse(sent.value)),
+            None if application.tells_traces() => Traced::Apps,
             None => Traced::Made(Self::new(head.request_id)),
         }
     }
@@ -97,8 +110,8 @@ impl Trace {
     }
 
     /// The id of the trace, 32 hexadecimal digits.
-    pub(crate) fn id(&self) -> &[u8] {
-        &self.0[TRACE]
+    pub(crate) fn id(&self) -> TraceId {
+        std::array::from_fn(|at| self.0[TRACE.start + at])
     }
 }
 
@@ -123,7 +136,7 @@ mod tests {
     #[test]
     fn only_valid_values_are_taken() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(Trace::parse(good.as_bytes()).unwrap().id(), b"0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(Trace::parse(good.as_bytes()).unwrap().id(), *b"0af7651916cd43dd8448eb211c80319c");
         let later = good.replacen("00", "cc", 1);
         for good in [later.clone(), format!("{later}-more")] {
             assert!(Trace::parse(good.as_bytes()).is_some(), "{good}");

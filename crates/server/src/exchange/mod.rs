@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use mews_model::authentication::Identity;
 
-use crate::access::Account;
+use crate::access::{Account, TraceId};
 use crate::application::Application;
 use crate::compression;
 use crate::error::BodyError;
@@ -143,6 +143,17 @@ impl Exchange {
     /// For the log: the user that the request is made as. Only the first is kept.
     pub fn set_user(&self, user: &str) {
         self.account.set_user(user);
+    }
+
+    /// Whether the log wants to know which trace the application begins for the request.
+    pub fn asks_for_trace(&self) -> bool {
+        self.account.asks_for_trace()
+    }
+
+    /// Says which trace the application has begun. Without effect on a request that came with one, the second time, and when
+    /// it is no id.
+    pub fn set_trace(&self, trace: TraceId) {
+        self.account.set_trace(trace);
     }
 
     /// The handler's own number, 0 at first.

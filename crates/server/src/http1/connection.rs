@@ -342,7 +342,7 @@ impl Http1 {
         let traced = Trace::of(&application, &request);
         let headers = traced.headers(&head.headers);
         let request = RequestHead { headers: &headers, ..request };
-        let account = Account::new(&application, conn.info(), &request, length, traced.trace());
+        let account = Account::new(&application, conn.info(), &request, length, &traced);
         let exchange = Arc::new(Exchange::new(
             conn.clone(),
             application.clone(),

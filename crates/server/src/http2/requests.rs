@@ -140,7 +140,7 @@ impl Connection {
         let traced = Trace::of(&application, &request);
         let headers = traced.headers(&head.headers);
         let request = RequestHead { headers: &headers, ..request };
-        let account = Account::new(&application, &self.info, &request, length, traced.trace());
+        let account = Account::new(&application, &self.info, &request, length, &traced);
         let facts = Request {
             application: Some(application.clone()),
             account: Some(account.clone()),

@@ -1,6 +1,7 @@
 // The request line and headers. Everything is made from the slot's bytes when first asked for; the app may replace all of it.
 
 using System;
+using System.Diagnostics;
 using System.IO;
 using System.Text;
 using Mews.Server.Headers;
@@ -14,6 +15,7 @@ namespace Mews.Server.Http;
 internal abstract partial class MewsHttpContext : IHttpRequestFeature, IHttpRequestIdentifierFeature, IHttpRequestBodyDetectionFeature
 {
     private const int CachedTargetLimit = 512;
+    private const int TraceIdLength = 32;
 
     private string? _method;
     private string? _scheme;
@@ -114,6 +116,17 @@ internal abstract partial class MewsHttpContext : IHttpRequestFeature, IHttpRequ
         else if (_version >= 20 && _requestContentLength < 0)
         {
             _requestHeaders.AddChunked();
+        }
+    }
+
+    /// <summary>Says which trace the framework has begun for the request, when the worker's log asks.</summary>
+    protected unsafe void TellTrace()
+    {
+        RawExchange* exchange = Exchange();
+        if ((exchange->request_flags & RequestFlags.AsksForTrace) != 0
+            && Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            Ascii.FromUtf16(activity.TraceId.ToHexString(), new Span<byte>(exchange->trace, TraceIdLength), out _);
         }
     }
 

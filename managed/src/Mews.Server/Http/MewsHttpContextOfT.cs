@@ -25,6 +25,7 @@ internal sealed class MewsHttpContext<TContext> : MewsHttpContext, IHostContextC
     {
         _applicationContext = _application.CreateContext(this);
         _created = true;
+        TellTrace();
         return _application.ProcessRequestAsync(_applicationContext);
     }
 

@@ -158,6 +158,7 @@ internal static unsafe class Layout
         Field(text, "RawExchange.response_flags", start, &it.response_flags);
         Field(text, "RawExchange.user_len", start, &it.user_len);
         Field(text, "RawExchange.user", start, &it.user);
+        Field(text, "RawExchange.trace", start, it.trace);
         Size(text, "RawExchange", sizeof(RawExchange));
     }
 

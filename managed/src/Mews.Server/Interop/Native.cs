@@ -15,7 +15,7 @@ internal static unsafe class Native
     internal const string TableProperty = "MEWS_HOST_TABLE";
 
     /// <summary>Version of the function table that this assembly speaks.</summary>
-    internal const uint Version = 3;
+    internal const uint Version = 4;
 
     private static HostTable* s_table;
 

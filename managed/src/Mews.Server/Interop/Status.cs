@@ -38,6 +38,7 @@ internal static class RequestFlags
     internal const byte ResponseTrailers = 8;
     internal const byte MayUpgrade = 16;
     internal const byte ExtendedConnect = 32;
+    internal const byte AsksForTrace = 64;
 }
 
 /// <summary>Bits of <see cref="RawExchange.response_flags"/>.</summary>

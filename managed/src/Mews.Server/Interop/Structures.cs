@@ -142,6 +142,7 @@ internal unsafe struct RawExchange
     public uint response_flags;
     public uint user_len;
     public byte* user;
+    public fixed byte trace[32];
 }
 
 #pragma warning restore CS0649

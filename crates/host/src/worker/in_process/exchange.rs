@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mews_clr::abi;
 use mews_server as server;
-use mews_server::{BodyError, Gone, HeaderBlockRef, UpgradeError};
+use mews_server::{BodyError, Gone, HeaderBlockRef, TraceId, UpgradeError};
 
 /// A reference to a request of the server, as the function table wants it.
 #[derive(Clone)]
@@ -17,6 +17,9 @@ impl Exchange {
         let head = head?;
         if head.as_is {
             self.0.leave_uncompressed();
+        }
+        if let Some(trace) = head.trace {
+            self.0.set_trace(trace);
         }
         Some(response_head(head))
     }
@@ -75,6 +78,10 @@ impl abi::Exchange for Exchange {
             Err(UpgradeError::Gone) => abi::Upgrade::Gone,
             Err(_) => abi::Upgrade::NotAllowed,
         }
+    }
+
+    fn traced(&self, trace: TraceId) {
+        self.0.set_trace(trace);
     }
 
     fn abort(&self) {

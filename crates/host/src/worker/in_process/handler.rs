@@ -42,7 +42,7 @@ impl Handler for InProcessHandler {
             method: head.method,
             target: head.target,
             version: head.version,
-            flags: flags(head),
+            flags: flags(head, exchange.asks_for_trace()),
             headers: head.headers.iter().map(|header| Header {
                 name: header.name,
                 value: header.value,
@@ -94,7 +94,7 @@ impl Handler for InProcessHandler {
     }
 }
 
-fn flags(head: &RequestHead<'_>) -> u8 {
+fn flags(head: &RequestHead<'_>, asks_for_trace: bool) -> u8 {
     let mut flags = 0;
     for (set, flag) in [
         (head.has_body, request_flags::BODY),
@@ -103,6 +103,7 @@ fn flags(head: &RequestHead<'_>) -> u8 {
         (head.trailers_allowed, request_flags::TRAILERS),
         (head.upgradable, request_flags::UPGRADE),
         (head.extended_connect, request_flags::EXTENDED_CONNECT),
+        (asks_for_trace, request_flags::TRACE),
     ] {
         if set {
             flags |= flag;

@@ -131,7 +131,8 @@ fn serve(
     if let Some(threads) = app.io_threads {
         config.io_threads = usize::from(threads.max(1));
     }
-    let served = application(Arc::new(InProcessHandler::new(runtime)), app, edge, (0, place))?;
+    let handler = Arc::new(InProcessHandler::new(runtime));
+    let served = application(handler, app, edge, (0, place))?.telling_traces();
     let server = Server::start(config, place.take_sockets(), Arc::new(pages::no_worker()))
         .map_err(|error| failed(format!("The HTTP server cannot be started ({error}).")))?;
     server.set_application(served.clone());

@@ -17,6 +17,12 @@ public static class Facts
         routes.MapGet("/json", () => new { message = "Hello, World!" });
         routes.MapMethods("/headers", ["GET", "POST"], (HttpRequest request) =>
             request.Headers.ToDictionary(header => header.Key, header => header.Value.ToArray()));
+        routes.MapGet("/trace", (HttpRequest request) => new
+        {
+            id = Activity.Current?.TraceId.ToHexString(),
+            sampled = Activity.Current?.Recorded,
+            header = request.Headers.TraceParent.ToString(),
+        });
         routes.MapGet("/env", (string name) => Environment.GetEnvironmentVariable(name) is { } value
             ? Results.Text(value)
             : Results.NotFound());
