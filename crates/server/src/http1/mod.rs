@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 mod head;
 mod host;
 mod rejection;
+mod request;
 mod scan;
 
 pub(crate) use buffer::Buffer;
