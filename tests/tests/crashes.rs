@@ -26,7 +26,7 @@ fn crash(host: &TestHost, target: &str, log: &str) {
         serving(host, "/info").filter(|pid| u64::from(*pid) != before)
     });
     host.wait_log(seen, log);
-    assert!(proc::zombies(host.supervisor()).is_empty(), "the dead worker has been collected");
+    host.wait_collected();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Model, PATIENCE, TestHost, proc, site, wait};
+use e2e::{Model, PATIENCE, TestHost, site, wait};
 
 /// Two sites, in-process and out-of-process, that start with their first requests.
 fn two() -> String {
@@ -43,7 +43,7 @@ fn a_worker_of_one_pool_that_dies_is_none_of_the_others_business() {
     host.wait_log(0, "shop: the app ended unexpectedly");
     assert_eq!(host.get_at(0, "/").status, 200);
     assert_eq!(blog(&host), before);
-    assert!(proc::zombies(host.supervisor()).is_empty());
+    host.wait_collected();
     host.stop();
 }
 

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use e2e::{Model, PATIENCE, Request, Response, TestHost, proc, wait};
+use e2e::{Model, PATIENCE, Request, Response, TestHost, wait};
 use std::time::{Duration, Instant};
 
 use Model::{InProcess, OutOfProcess};
@@ -61,7 +61,7 @@ fn out_of_process_applications_share_a_worker_and_have_their_own_processes() {
         response.status == 200 && response.json()["pid"].as_u64() != Some(u64::from(api))
     });
     assert_eq!(seen(&host, "/request/x").0, all[0].0);
-    assert!(proc::zombies(host.supervisor()).is_empty());
+    host.wait_collected();
     host.stop();
 }
 

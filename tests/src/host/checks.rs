@@ -12,6 +12,16 @@ fn is_alarm(line: &str) -> bool {
 }
 
 impl TestHost {
+    /// Waits until the supervisor has collected those of its children that have ended.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn wait_collected(&self) {
+        let zombies = || proc::zombies(self.supervisor());
+        let none = wait::poll(PATIENCE, || zombies().is_empty().then_some(()));
+        assert!(none.is_some(), "not collected: {:?}\n{}", zombies(), self.story());
+    }
+
     /// The supervisor holds no more descriptors than when it was ready.
     pub(super) fn check_descriptors(&self) {
         if self.descriptors.is_empty() {
