@@ -89,6 +89,7 @@ impl Server {
             threads,
             counters: Counters::default(),
             addresses,
+            sources: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             handshakes: AtomicUsize::new(0),
             idle: (Mutex::new(()), Condvar::new()),
@@ -199,12 +200,13 @@ impl Server {
         self.shared.connections.load(Ordering::Acquire)
     }
 
-    /// Waits until all connections are gone, and with that everything is sent; `false` after `limit`.
+    /// Waits until all connections are gone, and with that everything is sent; `false` after `limit`. After
+    /// [`Server::stop_accepting`] also those that were being handed over.
     pub fn wait_idle(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
         let (mutex, changed) = &self.shared.idle;
         let mut guard = lock(mutex);
-        while self.connections() > 0 {
+        while self.shared.is_in_use() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use common::{App, Client, Event, eventually, pattern, start};
 use mews_server::{
@@ -231,6 +231,8 @@ struct Handed {
     bell: UnixStream,
     queue: Arc<Mutex<Vec<Arrival>>>,
     closed: Arc<AtomicUsize>,
+    /// What the answer to being closed waits for.
+    gate: mpsc::Receiver<()>,
 }
 
 impl AsFd for Handed {
@@ -251,6 +253,7 @@ impl Arrivals for Handed {
 
     fn close(&mut self) {
         self.closed.fetch_add(1, Ordering::SeqCst);
+        let _ = self.gate.recv();
     }
 }
 
@@ -260,7 +263,8 @@ fn connections_that_others_accepted_are_served_and_none_is_lost_at_the_end() {
     let (bell, mut ring) = UnixStream::pair().unwrap();
     bell.set_nonblocking(true).unwrap();
     let (queue, closed) = (Arc::default(), Arc::default());
-    let arrivals = Handed { bell, queue: Arc::clone(&queue), closed: Arc::clone(&closed) };
+    let (open, gate) = mpsc::channel();
+    let arrivals = Handed { bell, queue: Arc::clone(&queue), closed: Arc::clone(&closed), gate };
     server.take_over(Box::new(arrivals)).unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut hand_over = || {
@@ -275,10 +279,16 @@ fn connections_that_others_accepted_are_served_and_none_is_lost_at_the_end() {
         let (mut client, expected) = hand_over();
         assert_eq!(client.response().text(), expected);
     }
+    assert!(server.wait_idle(common::PATIENCE), "open, and without connections");
+    server.stop_accepting();
+    eventually("it was closed", || closed.load(Ordering::SeqCst) == 1);
     let mut last: Vec<_> = (0..5).map(|_| hand_over()).collect();
     server.drain(std::time::Duration::from_secs(10));
+    assert!(!server.wait_idle(std::time::Duration::from_millis(50)), "some are still on their way");
+    drop(open);
     for (client, expected) in &mut last {
         assert_eq!(client.response().text(), *expected);
     }
-    eventually("the end was told", || closed.load(Ordering::SeqCst) == 1);
+    drop(last);
+    assert!(server.wait_idle(common::PATIENCE));
 }

@@ -65,13 +65,13 @@ pub(crate) fn start(
         return Err(error);
     }
     let acceptor = Arc::new(Acceptor { io: io.clone(), paused: AtomicBool::new(false) });
-    let slot = Mutex::new(Some(arrivals));
+    let slot = Mutex::new(Some((arrivals, server.source_began())));
     let (server, this) = (server.clone(), acceptor.clone());
     let task = Task::new(
         shard.clone(),
         poll_fn(move |_| {
             let mut slot = lock(&slot);
-            let Some(arrivals) = &mut *slot else { return Poll::Ready(()) };
+            let Some((arrivals, _)) = &mut *slot else { return Poll::Ready(()) };
             if server.is_closed() {
                 arrivals.close();
                 // What was on its way is ours: whoever sent it has done its part.

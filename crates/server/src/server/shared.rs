@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(super) threads: Arc<Threads>,
     pub(super) counters: Counters,
     pub(super) addresses: Arc<Addresses>,
+    /// Those that hand over connections which others have accepted.
+    pub(super) sources: AtomicUsize,
     pub(super) connections: AtomicUsize,
     /// TLS handshakes that go on.
     pub(super) handshakes: AtomicUsize,
@@ -120,6 +122,19 @@ impl Shared {
         most != 0 && self.connections.load(Ordering::Acquire) > most / part
     }
 
+    /// Another source of connections is asked for them until the answer is dropped.
+    pub(crate) fn source_began(self: &Arc<Self>) -> Source {
+        self.sources.fetch_add(1, Ordering::AcqRel);
+        Source(self.clone())
+    }
+
+    /// Whether there is a connection, or one may still come although the server is closed.
+    pub(super) fn is_in_use(&self) -> bool {
+        // In this order: a source's last connection counts before the source has ended.
+        let may_come = self.is_closed() && self.sources.load(Ordering::Acquire) != 0;
+        may_come || self.has_connections()
+    }
+
     pub(crate) fn has_connections(&self) -> bool {
         self.connections.load(Ordering::Acquire) != 0
     }
@@ -130,10 +145,14 @@ impl Shared {
 
     pub(crate) fn connection_closed(&self) {
         if self.connections.fetch_sub(1, Ordering::AcqRel) == 1 {
-            drop(lock(&self.idle.0));
-            self.idle.1.notify_all();
+            self.tell_idle();
         }
         self.resume_accepting();
+    }
+
+    fn tell_idle(&self) {
+        drop(lock(&self.idle.0));
+        self.idle.1.notify_all();
     }
 
     /// Whether no other TLS handshake may begin.
@@ -163,6 +182,17 @@ impl Shared {
         self.closed.store(true, Ordering::Release);
         for acceptor in &*lock(&self.acceptors) {
             acceptor.wake();
+        }
+    }
+}
+
+/// Whoever hands over connections that others have accepted, for as long as it is asked.
+pub(crate) struct Source(Arc<Shared>);
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.0.sources.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.tell_idle();
         }
     }
 }
