@@ -201,7 +201,7 @@ impl Server {
     }
 
     /// Waits until all connections are gone, and with that everything is sent; `false` after `limit`. After
-    /// [`Server::stop_accepting`] also those that were being handed over.
+    /// [`Server::stop_accepting`] also those that were just being accepted or handed over.
     pub fn wait_idle(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
         let (mutex, changed) = &self.shared.idle;

@@ -89,13 +89,13 @@ pub(crate) fn start(
     // Without a single descriptor left there is nothing to keep.
     let in_use = next_descriptor(&listener).unwrap_or(RawFd::MAX);
     let ceiling = ceiling(getrlimit(Resource::Nofile).current, in_use);
-    let slot = Mutex::new(Some(listener));
+    let slot = Mutex::new(Some((listener, server.source_began())));
     let (server, this) = (server.clone(), acceptor.clone());
     let task = Task::new(
         shard.clone(),
         poll_fn(move |_| {
             let mut slot = lock(&slot);
-            let Some(listener) = &*slot else { return Poll::Ready(()) };
+            let Some((listener, _)) = &*slot else { return Poll::Ready(()) };
             if server.is_closed() {
                 this.io.release();
                 *slot = None;

@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(super) threads: Arc<Threads>,
     pub(super) counters: Counters,
     pub(super) addresses: Arc<Addresses>,
-    /// Those that hand over connections which others have accepted.
+    /// Listening sockets, and those that hand over connections which others have accepted.
     pub(super) sources: AtomicUsize,
     pub(super) connections: AtomicUsize,
     /// TLS handshakes that go on.
@@ -186,7 +186,7 @@ impl Shared {
     }
 }
 
-/// Whoever hands over connections that others have accepted, for as long as it is asked.
+/// Where connections come from, for as long as it is asked.
 pub(crate) struct Source(Arc<Shared>);
 
 impl Drop for Source {
