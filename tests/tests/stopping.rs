@@ -171,8 +171,9 @@ fn an_app_that_throws_while_it_stops_is_told_of() {
     let mut host = host;
     let status = host.wait_exit(PATIENCE);
     assert!(status.code().is_some(), "{status}");
-    let stderr = host.stderr().text() + &host.stdout().text();
-    assert!(stderr.contains("thrown while stopping"), "{}", host.story());
+    let thrown = |line: &str| line.contains("thrown while stopping");
+    let told = host.stderr().wait_for(PATIENCE, thrown).or_else(|| host.stdout().wait_for(PATIENCE, thrown));
+    assert!(told.is_some(), "{}", host.story());
 }
 
 #[test]

@@ -255,7 +255,9 @@ impl TestHost {
             self.story()
         );
         self.check_processes();
-        assert!(self.stderr.wait_closed(PATIENCE), "stderr is still open\n{}", self.story());
+        for (name, stream) in [("stderr", &self.stderr), ("stdout", &self.stdout)] {
+            assert!(stream.wait_closed(PATIENCE), "{name} is still open\n{}", self.story());
+        }
         self.check_log();
     }
 
