@@ -16,11 +16,13 @@ pub(super) struct Inbound {
     pools: Arc<Pools>,
     worker: WorkerKey,
     receiver: Receiver,
+    /// The worker has ended, rather than this process.
+    ended: bool,
 }
 
 impl Inbound {
     pub(super) fn new(pools: Arc<Pools>, worker: WorkerKey, receiver: Receiver) -> Self {
-        Self { pools, worker, receiver }
+        Self { pools, worker, receiver, ended: false }
     }
 
     /// Whether it was a stray.
@@ -54,9 +56,13 @@ impl Arrivals for Inbound {
             match self.receiver.try_recv() {
                 Ok(Received::Message(message)) => strays += usize::from(self.hear(message)),
                 Ok(Received::Nothing) => break Err(io::ErrorKind::WouldBlock.into()),
-                Ok(Received::End) => break Ok(None),
+                Ok(Received::End) => {
+                    self.ended = true;
+                    break Ok(None);
+                }
                 Err(error) => {
                     tracing::error!("a worker cannot be heard: {error}");
+                    self.ended = true;
                     break Ok(None);
                 }
             }
@@ -68,10 +74,18 @@ impl Arrivals for Inbound {
     }
 
     fn close(&mut self) {}
+
+    /// Connections go on being handed to the worker while those end that are looked at.
+    fn outlives_accepting(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for Inbound {
     fn drop(&mut self) {
-        self.pools.gone(self.worker);
+        // What a worker has not yet said that it has, it may have all the same.
+        if self.ended {
+            self.pools.gone(self.worker);
+        }
     }
 }

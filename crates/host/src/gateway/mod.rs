@@ -90,5 +90,6 @@ pub(crate) fn run(place: Place, control: &Control, limit: Duration) -> Result<u8
     pools.stop();
     server.drain(Duration::ZERO);
     server.wait_idle(limit);
+    pools.wait_taken(limit);
     Ok(0)
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mews_process::handoff;
 use mews_server::{Arrival, Server};
@@ -37,6 +38,8 @@ pub(super) struct Pools {
     /// Connections that may wait for each pool.
     most: usize,
     state: Mutex<State>,
+    /// A worker has taken something over, or has gone.
+    moved: Condvar,
 }
 
 #[derive(Default)]
@@ -74,7 +77,7 @@ pub(super) struct WorkerKey(u64);
 
 impl Pools {
     pub(super) fn new(control: Control, server: Arc<Server>, tally: Arc<Tally>, most: usize) -> Arc<Self> {
-        Arc::new(Self { control, server, tally, most, state: Mutex::default() })
+        Arc::new(Self { control, server, tally, most, state: Mutex::default(), moved: Condvar::new() })
     }
 
     /// A new worker of the pool is on the other side of this channel, and gets everything from now on.
@@ -174,6 +177,7 @@ impl Pools {
         let Some(worker) = state.workers.get_mut(&worker) else { return };
         let back = worker.then(act);
         drop(state);
+        self.moved.notify_all();
         self.deliver_all(back);
     }
 
@@ -182,6 +186,7 @@ impl Pools {
         let mut state = self.lock();
         let Some(Worker { pool, mut post }) = state.workers.remove(&worker) else { return };
         drop(state);
+        self.moved.notify_all();
         // Whoever was to get the next finds out that it is not there.
         self.deliver_all(post.take_all().into_iter().map(|parcel| (pool, parcel)).collect());
     }
@@ -193,6 +198,15 @@ impl Pools {
         let waiting: Vec<Parcel> = state.pools.values_mut().flat_map(|pool| pool.waiting.drain(..)).collect();
         drop(state);
         waiting.into_iter().for_each(|parcel| self.refuse(parcel));
+    }
+
+    /// Waits until workers have everything that was handed to them, for as long as this at most.
+    pub(super) fn wait_taken(&self, limit: Duration) {
+        let state = self.lock();
+        let waits = |state: &mut State| {
+            state.workers.values().any(|worker| worker.post.is_open() && worker.post.len() > 0)
+        };
+        drop(self.moved.wait_timeout_while(state, limit, waits));
     }
 
     /// Tells the client that nobody is there for it. One that speaks TLS cannot be told.

@@ -29,6 +29,12 @@ pub trait Arrivals: AsFd + Send + 'static {
 
     /// Takes no more. Those that have come already can still be had.
     fn close(&mut self);
+
+    /// Whether it is asked on when the server accepts nothing any more, and never closed: it brings word of other things than
+    /// connections. The server does not wait for it to end.
+    fn outlives_accepting(&self) -> bool {
+        false
+    }
 }
 
 /// A connection that somebody else has accepted.
@@ -65,14 +71,16 @@ pub(crate) fn start(
         return Err(error);
     }
     let acceptor = Arc::new(Acceptor { io: io.clone(), paused: AtomicBool::new(false) });
-    let slot = Mutex::new(Some((arrivals, server.source_began())));
+    let outlives = arrivals.outlives_accepting();
+    let source = (!outlives).then(|| server.source_began());
+    let slot = Mutex::new(Some((arrivals, source)));
     let (server, this) = (server.clone(), acceptor.clone());
     let task = Task::new(
         shard.clone(),
         poll_fn(move |_| {
             let mut slot = lock(&slot);
             let Some((arrivals, _)) = &mut *slot else { return Poll::Ready(()) };
-            if server.is_closed() {
+            if server.is_closed() && !outlives {
                 arrivals.close();
                 // What was on its way is ours: whoever sent it has done its part.
                 while take(&server, &mut **arrivals) == Took::One {}
