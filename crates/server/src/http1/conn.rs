@@ -314,15 +314,11 @@ impl Conn {
         };
         let (writable, exchange, phase, output_deadline) = {
             let mut output = lock(&self.output);
-            if output.is_stuck(now) {
-                tracing::debug!(
-                    connection = self.info.id,
-                    "the client does not read; the connection is reset"
-                );
-                Counters::add(&self.server.counters().write_timeouts);
-                self.wire.reset();
-                output.kill(Ending::TooSlow);
-            } else if self.io.broken() && output.phase() != Phase::Dead && !output.has_ended_sending() {
+            if !self.give_up_stuck(&mut output, now)
+                && self.io.broken()
+                && output.phase() != Phase::Dead
+                && !output.has_ended_sending()
+            {
                 // With our own direction ended, the client's end looks like this too, and bytes may precede it:
                 // then whoever reads finds out.
                 output.kill(Ending::ClientGone);

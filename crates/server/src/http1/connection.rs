@@ -10,7 +10,6 @@ use super::buffer::Buffer;
 use super::conn::Conn;
 use super::rejection::Rejection;
 use super::scan::{Scan, Scanned};
-use crate::access::Ending;
 use crate::application::Served;
 use crate::clock;
 use crate::output::Phase;
@@ -190,10 +189,7 @@ impl Http1 {
         let now = clock::coarse_ms();
         let mut output = lock(&conn.output);
         output.pump(&conn.wire, conn.env(), conn.io.take_writable());
-        if output.is_stuck(now) {
-            Counters::add(&conn.server.counters().write_timeouts);
-            conn.wire.reset();
-            output.kill(Ending::TooSlow);
+        if conn.give_up_stuck(&mut output, now) {
             return Next::End;
         }
         if output.phase() == Phase::Dead || conn.io.broken() {

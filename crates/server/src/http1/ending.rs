@@ -1,12 +1,13 @@
 //! How a request's remains and a connection end: draining an unread body, the last bytes, the lingering
 //! close, and refusals.
 
+use super::conn::Conn;
 use super::connection::{Http1, Next, Stage};
 use super::rejection::Rejection;
 use crate::access::{Cause, Ending, Unserved};
 use crate::clock;
 use crate::exchange::BodyRead;
-use crate::output::{Phase, reason};
+use crate::output::{Output, Phase, reason};
 use crate::stats::Counters;
 use crate::sync::lock;
 use std::time::Duration;
@@ -21,6 +22,20 @@ const DRAIN_READS: usize = 16;
 
 /// A TLS record: the fatal alert `protocol_version`.
 const PROTOCOL_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+
+impl Conn {
+    /// Resets the connection of a client that has not taken a byte for too long, or too few; whether it is one.
+    pub(super) fn give_up_stuck(&self, output: &mut Output, now: u64) -> bool {
+        let stuck = output.is_stuck(now);
+        if stuck {
+            tracing::debug!(connection = self.info().id, "the client does not read; the connection is reset");
+            Counters::add(&self.server.counters().write_timeouts);
+            self.wire.reset();
+            output.kill(Ending::TooSlow);
+        }
+        stuck
+    }
+}
 
 impl Http1 {
     /// Swallows what is left of a request's body: its sender may have to send all of it again on this very connection, to
@@ -88,10 +103,7 @@ impl Http1 {
             self.stage = Stage::Linger { until: clock::deadline(LINGER), left: LINGER_BYTES };
             return Next::Again;
         }
-        if output.is_stuck(clock::coarse_ms()) {
-            Counters::add(&conn.server.counters().write_timeouts);
-            conn.wire.reset();
-            output.kill(Ending::TooSlow);
+        if conn.give_up_stuck(&mut output, clock::coarse_ms()) {
             return Next::End;
         }
         conn.io.set_deadline(output.deadline());

@@ -10,13 +10,12 @@ use super::connection::{Http1, Next, Stage};
 use super::head::{self, Head};
 use super::rejection::Rejection;
 use super::scan::Scan;
-use crate::access::{Account, Ending, Trace};
+use crate::access::{Account, Trace};
 use crate::clock;
 use crate::dispatch::{self, Place, PoolRun};
 use crate::exchange::Exchange;
 use crate::handler::{DispatchHint, RequestHead};
 use crate::output::{Phase, RequestFacts};
-use crate::stats::Counters;
 use crate::sync::lock;
 
 impl Http1 {
@@ -206,10 +205,7 @@ impl Http1 {
         if !output.is_corked() && output.pending() >= conn.server.limits().write_window {
             // The client takes responses more slowly than it asks for them.
             output.pump(&conn.wire, conn.env(), conn.io.take_writable());
-            if output.is_stuck(clock::coarse_ms()) {
-                Counters::add(&conn.server.counters().write_timeouts);
-                conn.wire.reset();
-                output.kill(Ending::TooSlow);
+            if conn.give_up_stuck(&mut output, clock::coarse_ms()) {
                 return Next::End;
             }
             if output.phase() == Phase::Dead || conn.io.broken() {

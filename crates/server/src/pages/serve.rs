@@ -149,8 +149,8 @@ impl Handler for PageHandler {
         let mut length = head.headers.iter().filter(|header| header.known == known::CONTENT_LENGTH);
         let length = length.next().and_then(|header| str::from_utf8(header.value).ok()?.parse().ok());
         let close = length.is_some_and(|length: u64| !exchange.swallows(length));
-        let facts = [(local, LOCAL), (close, CLOSE)].into_iter().filter(|(is, _)| *is).map(|(_, bit)| bit);
-        exchange.set_tag(facts.fold(Form::of(head.headers) as u64, |tag, bit| tag | bit));
+        let facts = (u64::from(local) * LOCAL) | (u64::from(close) * CLOSE);
+        exchange.set_tag(Form::of(head.headers) as u64 | facts);
     }
 
     fn run(&self, exchange: &Arc<Exchange>) {
